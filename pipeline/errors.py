@@ -1,0 +1,79 @@
+"""The errors that Tocsin raises on purpose, all under one base.
+
+    TocsinError
+    ├── ConfigError          a file or setting is wrong; carries every problem found (exit 2)
+    ├── InvalidValue         a value that a person gave does not fit (an alarm field, a CLI option)
+    ├── NotFound             nothing has that id or name
+    ├── Ambiguous            more than one thing has that name
+    ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
+    ├── BrokerError          a broker refused what was asked of it; a person has to mend something
+    └── PublishFailed        a sink did not take an event; it is kept and tried again
+
+A *failed delivery* is not an error but an outcome (`pipeline.notification`), and a message that
+cannot be understood is a `Rejected` value (`pipeline.event`). Whatever else is raised is a bug.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class TocsinError(Exception):
+    """Base of every error that is raised on purpose. Its text is meant for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a file: where it is, what it is and how to mend it.
+
+    `line` and `column` count from 1; None where the file as a whole is meant. `path` is the way
+    to the value inside the file (`traits.host.type`), `''` for the file itself.
+    """
+
+    file: str
+    line: int | None
+    column: int | None
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        where = f"{place} {self.path}" if self.path else place
+        return f"{where}: {self.message}"
+
+
+class ConfigError(TocsinError):
+    """A configuration that cannot be used. `problems` holds all that was found, in file order."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InvalidValue(TocsinError):
+    """A value that does not fit. `field` names it where that is known."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class NotFound(TocsinError):
+    """Nothing has the given id or name."""
+
+
+class Ambiguous(TocsinError):
+    """More than one thing has the given name; an id is needed."""
+
+
+class StoreUnavailable(TocsinError):
+    """The database cannot be reached, or ended the transaction; trying again may work."""
+
+
+class BrokerError(TocsinError):
+    """A broker refused what was asked of it, in a way that only a person can mend."""
+
+
+class PublishFailed(TocsinError):
+    """A sink did not take an event; the event is kept and tried again."""

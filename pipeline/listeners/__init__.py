@@ -1,0 +1,1 @@
+"""EVENTS COME IN: each listener takes messages from one kind of source, in batches."""

@@ -1,0 +1,1 @@
+"""… STORED: alarms, history, firings, deliveries and rejected events, in one SQL database."""

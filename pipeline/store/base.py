@@ -1,0 +1,272 @@
+"""What the other parts ask of the store: one narrow protocol for each of them.
+
+`pipeline.store.sql.SqlStore` is the one implementation, for SQLite and PostgreSQL. Every method
+raises `StoreUnavailable` when the database cannot be reached or ended the transaction (try again);
+times are aware UTC throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+from pipeline.alarms.alarm import Alarm, State, Transition
+from pipeline.event import Event
+from pipeline.notification import Attempt, Delivery
+from pipeline.retry import Step
+
+# --- events in -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedEvent:
+    """A message that is not an event, kept with its reason so that it can be replayed.
+
+    `rejected_id` is made from the body and the source, so that a redelivery is the same row.
+    `body` has its secrets masked and is cut at the store's limit (`truncated`).
+    """
+
+    rejected_id: str
+    reason: str
+    body: bytes
+    content_type: str | None
+    headers: Mapping[str, Any]
+    source: str
+    received_at: datetime
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """Events that a publisher did not take, kept to be published again (events-in 28)."""
+
+    publication_id: str
+    publisher: str
+    events: tuple[Event, ...]
+    error: str
+    attempts: int = 1
+    due_at: datetime | None = None
+
+
+class Transaction(Protocol):
+    """One transaction, in which all that a batch causes is written: all of it or nothing."""
+
+    def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
+        """The alarms as they now stand, held against change until the end. Unknown ids: absent."""
+
+    def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the (alarm_id, message_id) pairs that have fired before."""
+
+    def save_transitions(self, transitions: Sequence[Transition]) -> None:
+        """Write, for each: alarm state, history, firing, notification, a delivery per action."""
+
+    def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
+        """Keep what could not be understood; one that is kept already changes nothing."""
+
+    def save_publications(self, publications: Sequence[Publication]) -> None:
+        """Keep what a publisher did not take."""
+
+
+class Intake(Protocol):
+    """The worker's side."""
+
+    def begin(self) -> AbstractContextManager[Transaction]:
+        """A transaction: committed at the end of the block, undone when the block raises."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChanges:
+    """What changed after some revision, up to `revision`. `deleted` holds alarm ids."""
+
+    revision: int
+    changed: Sequence[Alarm]
+    deleted: Sequence[str]
+
+
+class AlarmSource(Protocol):
+    """Where a worker reads the alarms from: all at the start, then what changed."""
+
+    def all_enabled(self) -> tuple[int, Iterator[Alarm]]:
+        """The present revision, and every enabled alarm as of it (streamed, not in one list)."""
+
+    def changes_since(self, revision: int) -> AlarmChanges:
+        """Alarms created, changed (by a person, their state included) or deleted since then."""
+
+
+# --- people ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of an alarm's history (alarms 22). `detail` is JSON text."""
+
+    event_id: str
+    alarm_id: str
+    type: str
+    detail: str
+    project_id: str
+    user_id: str
+    on_behalf_of: str
+    timestamp: datetime
+
+
+class Alarms(Protocol):
+    """Managing alarms. Every change bumps the revision and writes history in its transaction."""
+
+    def create(self, alarm: Alarm, actor: str = "") -> Alarm:
+        """Store a new alarm; history type `creation`. Returns it with its revision."""
+
+    def get(self, alarm_id: str) -> Alarm:
+        """Raises `NotFound`: "Alarm X not found"."""
+
+    def find(self, id_or_name: str) -> Alarm:
+        """By id, else by name (alarms 29). Raises `NotFound` or `Ambiguous` (naming the ids)."""
+
+    def search(
+        self,
+        filters: Mapping[str, Any] | None = None,
+        sort: Sequence[tuple[str, str]] = (("timestamp", "desc"),),
+        limit: int | None = None,
+        marker: str | None = None,
+    ) -> list[Alarm]:
+        """Alarms that equal every filter (an Alarm field each); after `marker` in sort order.
+
+        Raises `InvalidValue` for an unknown filter, sort key, direction or marker.
+        """
+
+    def update(self, alarm: Alarm, actor: str = "") -> Alarm:
+        """Replace an alarm's definition; history `rule change`, none if nothing changed."""
+
+    def delete(self, alarm_id: str, actor: str = "") -> None:
+        """Delete; history type `deletion` stays. Raises `NotFound`."""
+
+    def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
+        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+
+    def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
+        """The alarm's history, newest first; also of a deleted alarm."""
+
+
+# --- deliveries ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """A delivery as people see it. `state` is pending, delivered or dead."""
+
+    delivery_id: str
+    notification_id: str
+    alarm_id: str
+    alarm_name: str
+    message_id: str
+    action: str
+    state: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime | None
+    finished_at: datetime | None
+    last_error: str
+
+
+class Outbox(Protocol):
+    """The notifier's side, and what people ask about deliveries."""
+
+    def claim(self, limit: int, lease: timedelta, now: datetime) -> list[Delivery]:
+        """Take due deliveries, oldest first; nobody else gets them until the lease ends."""
+
+    def finish(self, results: Sequence[tuple[Delivery, Attempt, Step]]) -> None:
+        """Record each attempt, and the step that follows it, in one transaction.
+
+        A step other than Done is ignored for a delivery whose lease another notifier now holds.
+        An attempt whose outcome is `Refused(gone=True)` disables its action.
+        """
+
+    def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Give back what was claimed and not tried: due again at once."""
+
+    def deliveries(
+        self,
+        state: str | None = None,
+        alarm_id: str | None = None,
+        message_id: str | None = None,
+        action: str | None = None,
+        outcome: str | None = None,
+        limit: int = 100,
+    ) -> list[DeliveryRecord]:
+        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed."""
+
+    def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
+        """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""
+
+    def replay_dead(
+        self,
+        now: datetime,
+        delivery_id: str | None = None,
+        action: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """Make dead letters due again with a fresh schedule, their actions enabled. How many.
+
+        `since` and `until` bound the time at which they died. Same `delivery_id`, so the
+        receiver still sees a repeat as one.
+        """
+
+    def purge_dead(
+        self,
+        delivery_id: str | None = None,
+        action: str | None = None,
+        until: datetime | None = None,
+    ) -> int:
+        """Delete dead letters for good. How many."""
+
+
+class RejectedEvents(Protocol):
+    """What people ask about rejected events."""
+
+    def rejected(self, limit: int = 100) -> list[RejectedEvent]:
+        """Rejected events, newest first."""
+
+    def rejected_event(self, rejected_id: str) -> RejectedEvent:
+        """One rejected event; a unique prefix of its id is enough. Raises `NotFound`."""
+
+    def forget_rejected(self, rejected_id: str) -> None:
+        """Delete one that was replayed."""
+
+
+class Publications(Protocol):
+    """The republisher's side."""
+
+    def claim_publications(self, limit: int, lease: timedelta, now: datetime) -> list[Publication]:
+        """Take due publications, oldest first; nobody else gets them until the lease ends."""
+
+    def published(self, publication_id: str) -> None:
+        """It was taken at last: forget it."""
+
+    def publish_again_at(self, publication_id: str, due_at: datetime, error: str) -> None:
+        """It was not taken again: keep it, with the newest error and one attempt more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What `tocsin status` shows of the store."""
+
+    alarms: int
+    alarms_by_state: Mapping[str, int]
+    firings: int
+    deliveries_by_state: Mapping[str, int]
+    oldest_due: datetime | None
+    rejected: int
+    publications: int
+    disabled_actions: Mapping[str, str]
+    revision: int
+
+
+class Status(Protocol):
+    """A look at the whole."""
+
+    def counts(self) -> Counts:
+        """Counts of everything, in one read."""

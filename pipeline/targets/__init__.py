@@ -1,0 +1,1 @@
+"""… DELIVERED: each target turns a notification into what its receiver understands."""

@@ -1,0 +1,133 @@
+"""What all tests share: the servers they run against, and the word on what could not be tested.
+
+A test that needs a server asks for `amqp_url` or `postgresql_url`. Where none answers it is
+skipped, the last lines of the run say which promises that leaves untested, and with CI=true the
+run fails.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pika
+import pika.exceptions
+import psycopg
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that tests need: where it is, which promises need it, how a person starts it."""
+
+    variable: str
+    default: str
+    promises: str
+    start: str
+
+    @property
+    def url(self) -> str:
+        return os.environ.get(self.variable, self.default)
+
+
+RABBITMQ = Server(
+    "TOCSIN_TEST_AMQP_URL",
+    "amqp://guest:guest@127.0.0.1:5672/%2F",
+    "events come off a real RabbitMQ, and none is lost when it or a listener dies",
+    "docker run -d -p 5672:5672 rabbitmq:3   (or: apt-get install rabbitmq-server)",
+)
+POSTGRESQL = Server(
+    "TOCSIN_TEST_POSTGRESQL_URL",
+    "postgresql://postgres@127.0.0.1:5432/postgres",
+    "the store keeps its promises on PostgreSQL, and with several processes",
+    "docker run -d -p 5432:5432 -e POSTGRES_HOST_AUTH_METHOD=trust postgres:16"
+    "   (or: apt-get install postgresql)",
+)
+_missing: dict[Server, str] = {}
+
+
+def _unreachable(server: Server, error: Exception) -> str:
+    _missing[server] = str(error).strip() or type(error).__name__
+    return f"no server at {server.variable}: {_missing[server]}"
+
+
+@pytest.fixture(scope="session")
+def amqp_url() -> str:
+    """The URL of a real RabbitMQ. Use exchanges and topics of your own: see `topic`."""
+    parameters = pika.URLParameters(RABBITMQ.url)
+    parameters.socket_timeout = 5
+    try:
+        pika.BlockingConnection(parameters).close()
+    except (pika.exceptions.AMQPError, OSError) as error:
+        pytest.skip(_unreachable(RABBITMQ, error))
+    return RABBITMQ.url
+
+
+@pytest.fixture
+def topic(amqp_url: str) -> Iterator[str]:
+    """A topic name of this test's own; its queues and the exchange of that name go afterwards."""
+    name = f"tocsin_test_{uuid.uuid4().hex[:12]}"
+    yield name
+    connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
+    channel = connection.channel()
+    for priority in ("audit", "debug", "info", "warn", "error", "critical", "sample"):
+        channel.queue_delete(f"{name}.{priority}")
+    channel.exchange_delete(name)
+    connection.close()
+
+
+@pytest.fixture
+def postgresql_url() -> Iterator[str]:
+    """A new, empty PostgreSQL database of this test's own (a SQLAlchemy URL)."""
+    name = f"tocsin_test_{uuid.uuid4().hex[:12]}"
+    try:
+        server = psycopg.connect(POSTGRESQL.url, autocommit=True, connect_timeout=5)
+    except psycopg.OperationalError as error:
+        pytest.skip(_unreachable(POSTGRESQL, error))
+    with server:
+        server.execute(f"CREATE DATABASE {name}")
+        base = POSTGRESQL.url.rsplit("/", 1)[0]
+        yield f"{base}/{name}"
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A new SQLite database file of this test's own."""
+    return f"sqlite:///{tmp_path / 'tocsin.sqlite'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn, new and empty: the contract is the same on both."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The captured notifications and Ceilometer's reading of them, where this machine has them."""
+    data = SHARED / "data"
+    if not data.is_dir():
+        pytest.skip("NOT TESTED: the captured notifications of ../shared/data are not here")
+    return data
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say plainly, as the last thing, which promises this run did not test."""
+    for server, error in _missing.items():
+        terminalreporter.section("NOT TESTED", red=True, bold=True)
+        terminalreporter.line(f"Promise:  {server.promises}.")
+        terminalreporter.line(f"Because:  no server answered at {server.variable} ({error}).")
+        terminalreporter.line(f"To start: {server.start}")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """In CI a promise that was not tested is a failure."""
+    if _missing and os.environ.get("CI", "").lower() == "true" and exitstatus == 0:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
