@@ -25,7 +25,7 @@ from pipeline.retry import Step
 class RejectedEvent:
     """A message that is not an event, kept with its reason so that it can be replayed.
 
-    `rejected_id` is made from the body and the source, so that a redelivery is the same row.
+    `rejected_id` is made from the body, so that a redelivery is the same row.
     `body` has its secrets masked and is cut at the store's limit (`truncated`).
     """
 

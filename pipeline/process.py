@@ -1,0 +1,121 @@
+"""Process: runs the parts of one process in threads, and ends them in the right order.
+
+The first SIGTERM or SIGINT drains: listeners first, so that nothing new comes in; then what
+they hand to; the notifier last. A second one ends the process at once, which loses nothing
+either: what was not committed is still with its source, what was not recorded is still leased.
+SIGHUP reloads. A part that dies of a bug takes the process down, for its supervisor to start anew.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+from typing import Any, Protocol
+
+EXIT_OK, EXIT_FAILED = 0, 1
+
+
+class Part(Protocol):
+    """Something that runs in a thread of its own until it is stopped."""
+
+    @property
+    def name(self) -> str:
+        """For the log."""
+
+    def run(self) -> None:
+        """Work until `stop`."""
+
+    def stop(self) -> None:
+        """Take no more work, finish what is in hand, return from `run`. From any thread."""
+
+
+class Process:
+    """Runs stages of parts; `stages` stand in the order in which they are stopped."""
+
+    def __init__(
+        self,
+        stages: Sequence[Sequence[Part]],
+        *,
+        log: Any,
+        drain_seconds: float,
+        reload: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._stages, self._log, self._drain_seconds = stages, log, drain_seconds
+        self._reload = reload
+        self._wanted = threading.Event()
+        self._reload_wanted = False
+        self._signals = 0
+        self._failed = False
+        self._threads: dict[Part, threading.Thread] = {}
+
+    def run(self) -> int:
+        """Run until a signal comes or a part fails; returns the exit code."""
+        before = self._take_signals()
+        try:
+            for part in (part for stage in reversed(self._stages) for part in stage):
+                thread = threading.Thread(target=self._run, args=(part,), name=part.name)
+                thread.daemon = True
+                self._threads[part] = thread
+                thread.start()
+            self._log.info("process.started", parts=[part.name for part in self._threads])
+            self._wait()
+            return self._drain()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        """As the first signal does."""
+        self._wanted.set()
+
+    def _take_signals(self) -> dict[int, Any]:
+        handlers = {
+            signal.SIGTERM: self._on_signal,
+            signal.SIGINT: self._on_signal,
+            signal.SIGHUP: self._on_hangup,
+        }
+        return {number: signal.signal(number, h) for number, h in handlers.items()}
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals > 1:
+            os._exit(EXIT_FAILED)
+        self._wanted.set()
+
+    def _on_hangup(self, number: int, frame: FrameType | None) -> None:
+        self._reload_wanted = True
+
+    def _run(self, part: Part) -> None:
+        try:
+            part.run()
+        except Exception:  # noqa: BLE001 - the top of the thread: logged, and the process ends
+            self._failed = True
+            self._log.exception("process.part_failed", part=part.name)
+        self._wanted.set()
+
+    def _wait(self) -> None:
+        # Short waits, so that a signal's handler runs soon wherever the signal was delivered.
+        while not self._wanted.wait(0.2):
+            if self._reload_wanted:
+                self._reload_wanted = False
+                self._reload()
+
+    def _drain(self) -> int:
+        """Stop stage by stage, all within the bound."""
+        started = time.monotonic()
+        self._log.info("process.draining", bound_seconds=self._drain_seconds)
+        for stage in self._stages:
+            for part in stage:
+                part.stop()
+            for part in stage:
+                left = self._drain_seconds - (time.monotonic() - started)
+                self._threads[part].join(max(left, 0))
+        late = [part.name for part, thread in self._threads.items() if thread.is_alive()]
+        if late:
+            self._log.warning("process.not_drained", parts=late)
+        self._log.info("process.stopped", failed=self._failed)
+        return EXIT_FAILED if self._failed or late else EXIT_OK
