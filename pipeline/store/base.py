@@ -174,8 +174,14 @@ class DeliveryRecord:
 class Outbox(Protocol):
     """The notifier's side, and what people ask about deliveries."""
 
-    def claim(self, limit: int, lease: timedelta, now: datetime) -> list[Delivery]:
-        """Take due deliveries, oldest first; nobody else gets them until the lease ends."""
+    def claim(
+        self, limit: int, lease: timedelta, now: datetime, busy: Collection[str] = ()
+    ) -> list[Delivery]:
+        """Take due deliveries, oldest first; nobody else gets them until the lease ends.
+
+        Those for a `busy` receiver (`dispatch.receiver(action)`) are left for later, so that one
+        that hangs does not stand before the others, however many wait for it (delivery 8).
+        """
 
     def finish(self, results: Sequence[tuple[Delivery, Attempt, Step]]) -> None:
         """Record each attempt, and the step that follows it, in one transaction.
