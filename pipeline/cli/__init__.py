@@ -1,0 +1,1 @@
+"""The command `tocsin`: one module per group of commands, `main` puts them together."""

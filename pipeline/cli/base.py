@@ -1,0 +1,66 @@
+"""What all commands share: what a command is handed, and how our errors reach a person.
+
+A command module exports click commands or groups; it asks for the application with
+`@pass_application` and never opens a database, reads a setting or prints a traceback itself.
+click itself suggests the command or option that was perhaps meant.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+
+import click
+
+from pipeline.errors import ConfigError, InvalidValue, TocsinError
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+    from pipeline.store.base import RejectedEvent
+    from pipeline.store.sql import SqlStore
+
+EXIT_FAILED, EXIT_USAGE = 1, 2
+
+
+class Application(Protocol):
+    """What a command may ask for (`pipeline.app.Application`)."""
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings."""
+
+    @property
+    def store(self) -> SqlStore:
+        """The store, opened at the first use."""
+
+    def clock(self) -> datetime:
+        """Now, aware UTC."""
+
+    def new_id(self) -> str:
+        """A new unique id."""
+
+    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
+        """Take a rejected event in again; the reason, if it is rejected again."""
+
+
+pass_application = click.make_pass_decorator(object)
+
+
+class TocsinGroup(click.Group):
+    """The root group: an error that was raised on purpose becomes a message, not a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            fail(str(error), EXIT_USAGE)
+        except InvalidValue as error:
+            fail(f"Error: {error}", EXIT_USAGE)
+        except TocsinError as error:
+            fail(f"Error: {error}", EXIT_FAILED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End the command with a message on standard error."""
+    click.echo(message, err=True)
+    raise click.exceptions.Exit(code)
