@@ -7,7 +7,10 @@ and by the notifier, which holds no more than so many attempts to one receiver a
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import urlsplit
+
+_LONGEST_HOST: Final = 253
 
 
 def scheme(action: str) -> str:
@@ -28,4 +31,5 @@ def receiver(action: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return f"{scheme(action)}://"
+    host = "".join(filter(str.isprintable, host))[:_LONGEST_HOST]
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"

@@ -2,13 +2,18 @@
 
 A target never raises for what a receiver does: every answer, refusal, time-out and broken
 connection is an outcome. Shared by all notifier threads, so it must be safe to call from many.
+
+A new target is a class with this protocol, made by calling it with `Tools`, and an entry point in
+the group `tocsin.targets` under each URL scheme that it serves.
 """
 
 from __future__ import annotations
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pipeline.notification import Delivery, Outcome
+from pipeline.targets.http import HttpSender
 
 
 class Target(Protocol):
@@ -19,3 +24,11 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Let go of connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a target may use. Shared by all targets: none closes them."""
+
+    http: HttpSender
+    log: Any

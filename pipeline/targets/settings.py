@@ -1,0 +1,62 @@
+"""The settings of delivery: TLS and time-outs of the sender, pace and patience of the notifier."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipeline.options import option
+from pipeline.retry import DEFAULT_DELAYS
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """Section `delivery` of the settings."""
+
+    verify: bool = option(
+        True,
+        "Check the certificates of https receivers;"
+        " `?aodh-alarm-ssl-verify=0` or `=1` in an action's URL goes before it.",
+    )
+    ca_bundle: str | None = option(
+        None,
+        "PEM file, or directory of hashed certificates, of the authorities to trust"
+        " instead of the public ones.",
+    )
+    client_certificate: str | None = option(
+        None, "PEM file of the certificate to show to https receivers that ask for one."
+    )
+    client_key: str | None = option(
+        None, "PEM file of its private key, where it is not in the same file."
+    )
+    connect_timeout_seconds: float = option(
+        5.0, "Longest wait for a connection, for TLS, and for a request to be taken.", minimum=0.1
+    )
+    read_timeout_seconds: float = option(
+        15.0, "Longest wait for a whole answer, however slowly it trickles in.", minimum=0.1
+    )
+    threads: int = option(16, "How many attempts a notifier makes at the same time.", minimum=1)
+    per_target_concurrency: int = option(
+        4, "How many of them may be to one receiver (scheme, host and port).", minimum=1
+    )
+    lease_seconds: float = option(
+        120.0,
+        "How long a notifier holds what it has claimed; after a crash it is delivered again"
+        " that much later. Must be longer than one attempt can take.",
+        minimum=1,
+    )
+    retry_delays_seconds: tuple[float, ...] = option(
+        tuple(delay.total_seconds() for delay in DEFAULT_DELAYS),
+        "The delays after the first failure, the second, and so on; then a dead letter.",
+        minimum=0,
+    )
+    poll_seconds: float = option(
+        1.0, "How often to look for what is due when nothing wakes the notifier.", minimum=0.01
+    )
+
+    @property
+    def longest_attempt_seconds(self) -> float:
+        """The longest that one attempt can take: connect, TLS and send, then the answer.
+
+        Looking up a name is the system's and not counted; its resolver has bounds of its own.
+        """
+        return 3 * self.connect_timeout_seconds + self.read_timeout_seconds
