@@ -20,13 +20,21 @@ def option(
     secret: bool = False,
     choices: Collection[str] | None = None,
     minimum: float | None = None,
+    path: bool = False,
 ) -> Any:
     """A settings field: its default, one sentence for people, and what a value must satisfy.
 
     `secret` values print as `***`; the password inside any URL is masked without being told.
-    `choices` bounds a string (or each of a tuple's), `minimum` a number.
+    `choices` bounds a string (or each of a tuple's), `minimum` a number. A relative `path`
+    that stands in a settings file is meant from that file's folder.
     """
-    metadata = {"help": help, "secret": secret, "choices": choices, "minimum": minimum}
+    metadata = {
+        "help": help,
+        "secret": secret,
+        "choices": choices,
+        "minimum": minimum,
+        "path": path,
+    }
     if isinstance(default, (dict, list)):
         return field(default_factory=lambda: type(default)(default), metadata=metadata)
     return field(default=default, metadata=metadata)
