@@ -1,1 +1,67 @@
-"""… to SINKS: each publisher takes the events that a route sends to its URL."""
+"""… to SINKS: each publisher takes the events that a route sends to its URL.
+
+`from_url` makes the publisher of a URL; `Publishers` keeps one for each URL, for all threads of
+a process. Making a publisher checks its URL and does nothing else, so that a pipelines file can
+be checked anywhere; files and connections are opened when the first event comes.
+"""
+
+from __future__ import annotations
+
+import threading
+from urllib.parse import urlsplit
+
+from pipeline import registry
+from pipeline.errors import InvalidValue
+from pipeline.publishers.base import Publisher
+
+GROUP = "tocsin.publishers"
+
+_PLANNED = frozenset({"notifier", "http", "https", "amqp", "amqps", "store"})
+_CEILOMETERS = frozenset(
+    {"gnocchi", "kafka", "opentelemetryhttp", "prometheus", "tcp", "udp", "zaqar"}
+)
+
+
+def from_url(url: str) -> Publisher:
+    """The publisher that takes events for a URL. Raises `InvalidValue`: unknown, or unfit."""
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise InvalidValue(f"{error}. Write a URL, as file:///var/log/events.json.") from error
+    known = registry.names(GROUP)
+    if scheme not in known and scheme in _PLANNED | _CEILOMETERS:
+        raise InvalidValue(_not_here(scheme, known))
+    publisher: Publisher = registry.find(GROUP, scheme)(url)
+    return publisher
+
+
+class Publishers:
+    """One publisher for each URL, made when it is first asked for. Safe from many threads."""
+
+    def __init__(self) -> None:
+        self._by_url: dict[str, Publisher] = {}
+        self._lock = threading.Lock()
+
+    def get(self, url: str) -> Publisher:
+        """The publisher for a URL. Raises `InvalidValue` as `from_url` does."""
+        with self._lock:
+            if url not in self._by_url:
+                self._by_url[url] = from_url(url)
+            return self._by_url[url]
+
+    def close(self) -> None:
+        """Close all publishers."""
+        with self._lock:
+            while self._by_url:
+                _, publisher = self._by_url.popitem()
+                publisher.close()
+
+
+def _not_here(scheme: str, known: list[str]) -> str:
+    have = ", ".join(f"{name}://" for name in known)
+    if scheme in _PLANNED:
+        state = f"Tocsin has no {scheme}:// publisher yet; a later version will."
+    else:
+        state = f"Tocsin has no {scheme}:// publisher: that is one of Ceilometer's."
+    aodh = " If it fed Aodh, alarms:// takes its place." if scheme in {"notifier", "zaqar"} else ""
+    return f"{state} Take it out, or use one of {have}.{aodh}"
