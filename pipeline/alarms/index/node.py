@@ -1,0 +1,214 @@
+"""Nodes: the rows of one shape, split so that an event meets few of them.
+
+A node is a single row, a list of rows, or, from 24 rows on, a split. The split takes what is most
+selective: the equality with the most distinct constants (`ByValue`: one look-up, and the rest of
+the conditions may split its children again), else the order conditions (`ByBound`: what lies on
+the right side of the event's value), else none (`ById`: a scan). A split stays until it is empty.
+
+A split may give too many rows, never too few: `shape.scan` checks every condition on each.
+
+Called by `pipeline.alarms.index.bucket`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+from sortedcontainers import SortedKeyList
+
+from pipeline.alarms.conditions import Reader
+from pipeline.alarms.index.shape import ALARM_ID, SHAPE, Row, Shape
+from pipeline.event import Event
+
+SPLIT_AT = 24
+DEEPEST = 8
+"""How many equalities a path may split on; a query may have thousands."""
+_AFTER_EVERY_ID = chr(0x10FFFF)
+
+
+def with_row(
+    node: Node | None, row: Row, shape: Shape, used: frozenset[int] = frozenset()
+) -> Node:
+    """The node with one row more. `used` are the positions that its parents split on."""
+    if node is None:
+        return row
+    if isinstance(node, tuple):
+        return [node, row]
+    if isinstance(node, list):
+        node.append(row)
+        return node if len(node) < SPLIT_AT else _split(node, shape, used)
+    node.add(row)
+    return node
+
+
+def without_row(node: Node, row: Row) -> Node | None:
+    """The node with one row fewer, None when that was the last."""
+    if isinstance(node, tuple):
+        return None
+    if isinstance(node, list):
+        node.remove(row)
+        return node[0] if len(node) == 1 else node
+    node.remove(row)
+    return None if node.empty else node
+
+
+def search(node: Node, event: Event, shape: Shape, out: list[str]) -> None:
+    """Add to `out` the ids of the alarms whose query the event meets."""
+    if isinstance(node, tuple):
+        if shape.one(event, node):
+            out.append(node[ALARM_ID])
+    elif isinstance(node, list):
+        shape.scan(event, node, out)
+    else:
+        node.search(event, out)
+
+
+def shape_number(node: Node) -> int:
+    """The number of the shape that all rows of the node have."""
+    number: int
+    if isinstance(node, tuple):
+        number = node[SHAPE]
+    elif isinstance(node, list):
+        number = node[0][SHAPE]
+    else:
+        number = node.shape.number
+    return number
+
+
+def most_scanned(node: Node) -> int:
+    """How many rows the most expensive event would meet."""
+    if isinstance(node, tuple):
+        return 1
+    return len(node) if isinstance(node, list) else node.most_scanned()
+
+
+class ByValue:
+    """Rows by the constant of one equality; an event meets the rows of its own value only."""
+
+    __slots__ = ("_position", "_read", "_table", "_used", "shape")
+
+    def __init__(self, shape: Shape, position: int, used: frozenset[int]) -> None:
+        self.shape, self._position = shape, position
+        self._read: Reader = shape.equals[position]
+        self._used = used | {position}
+        self._table: dict[Any, Node] = {}
+
+    def add(self, row: Row) -> None:
+        table, value = self._table, row[self._position]
+        table[value] = with_row(table.get(value), row, self.shape, self._used)
+
+    def remove(self, row: Row) -> None:
+        value = row[self._position]
+        child = without_row(self._table[value], row)
+        if child is None:
+            del self._table[value]
+        else:
+            self._table[value] = child
+
+    @property
+    def empty(self) -> bool:
+        return not self._table
+
+    def search(self, event: Event, out: list[str]) -> None:
+        child = self._table.get(self._read(event))
+        if child is not None:
+            search(child, event, self.shape, out)
+
+    def most_scanned(self) -> int:
+        return max(map(most_scanned, self._table.values()))
+
+
+class ByBound:
+    """Rows sorted by the constant of each order condition; the shortest side is scanned.
+
+    The id breaks ties between equal constants, so that removing one of many stays cheap.
+    """
+
+    __slots__ = ("_bounds", "_rows", "shape")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._bounds = [
+            (op in ("gt", "ge"), read, SortedKeyList(key=itemgetter(position, ALARM_ID)))
+            for position, (op, read) in shape.bounds.items()
+        ]
+        self._rows: Any = self._bounds[0][2]
+
+    def add(self, row: Row) -> None:
+        for _, _, rows in self._bounds:
+            rows.add(row)
+
+    def remove(self, row: Row) -> None:
+        for _, _, rows in self._bounds:
+            rows.remove(row)
+
+    @property
+    def empty(self) -> bool:
+        return not self._rows
+
+    def search(self, event: Event, out: list[str]) -> None:
+        fewest = len(self._rows) + 1
+        candidates: Iterable[Row] = ()
+        for takes_less, read, rows in self._bounds:
+            value = read(event)
+            if value is None:
+                return
+            # `gt c` and `ge c` hold for the constants up to the value, `lt` and `le` from it on;
+            # an id is never '' and never beyond the last character.
+            key = (value, _AFTER_EVERY_ID) if takes_less else (value, "")
+            cut = rows.bisect_key_left(key)
+            count = cut if takes_less else len(rows) - cut
+            if count < fewest:
+                fewest = count
+                candidates = rows.islice(0, cut) if takes_less else rows.islice(cut)
+        self.shape.scan(event, candidates, out)
+
+    def most_scanned(self) -> int:
+        return len(self._rows)
+
+
+class ById:
+    """Rows that nothing divides (only `ne` conditions, or none at all): each event meets all."""
+
+    __slots__ = ("_rows", "shape")
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self._rows: dict[str, Row] = {}
+
+    def add(self, row: Row) -> None:
+        self._rows[row[ALARM_ID]] = row
+
+    def remove(self, row: Row) -> None:
+        del self._rows[row[ALARM_ID]]
+
+    @property
+    def empty(self) -> bool:
+        return not self._rows
+
+    def search(self, event: Event, out: list[str]) -> None:
+        self.shape.scan(event, self._rows.values(), out)
+
+    def most_scanned(self) -> int:
+        return len(self._rows)
+
+
+Node: TypeAlias = Row | list[Row] | ByValue | ByBound | ById
+
+
+def _split(rows: list[Row], shape: Shape, used: frozenset[int]) -> Node:
+    """The same rows, split by what is most selective of what the parents left."""
+    split = _best_split(rows, shape, used)
+    for row in rows:
+        split.add(row)
+    return split
+
+
+def _best_split(rows: list[Row], shape: Shape, used: frozenset[int]) -> ByValue | ByBound | ById:
+    free = [position for position in shape.equals if position not in used]
+    if free and len(used) < DEEPEST:
+        most_distinct = max(free, key=lambda position: len({row[position] for row in rows}))
+        return ByValue(shape, most_distinct, used)
+    return ByBound(shape) if shape.bounds else ById(shape)

@@ -1,0 +1,231 @@
+"""Shapes: queries with their constants taken out, each compiled once to two functions.
+
+A million alarms share few shapes: `user_id = … and size > …` is one. Its functions fetch the
+fields and check their kinds once, and then compare row after row, at some 20 ns a row:
+
+    def scan(event, rows, out):
+        values = event.values
+        v0 = values.get('size')
+        if not (type(v0) is int or type(v0) is float):
+            return False
+        v1 = values.get('user_id')
+        if not isinstance(v1, str):
+            return False
+        for row in rows:
+            if v0 > row[4] and v1 == row[5]:
+                out.append(row[0])
+
+Constants stay in the rows and never enter the source; trait names enter it through `repr` alone.
+Whoever may create alarms chooses the field names, so the number of generated shapes is bounded;
+those beyond it run as plain closures: slower, and the same otherwise.
+
+Called by `pipeline.alarms.index`. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from pipeline.alarms.alarm import Condition
+from pipeline.alarms.conditions import (
+    OPERATORS,
+    TEXT,
+    TYPES,
+    Clause,
+    Kind,
+    Reader,
+    clause,
+    constant,
+    reader,
+    trait_name,
+)
+from pipeline.event import Event
+
+Row: TypeAlias = tuple[Any, ...]
+ALARM_ID, SHAPE, PROJECT, EVENT_TYPE, CONSTANTS = range(5)
+"""Where things stand in a row; the constants follow from CONSTANTS on, in the shape's order."""
+
+One: TypeAlias = Callable[[Event, Row], bool]
+Scan: TypeAlias = Callable[[Event, Iterable[Row], list[str]], object]
+
+_PLANS_KEPT = 10_000
+
+
+class Shape:
+    """One shape. `one` says whether an event meets a row's query, `scan` collects the ids.
+
+    `equals` and `bounds` are the clauses that a node can split on: the constant's position in a
+    row → what reads the event's value (and, for a bound, the operator). `alarms` counts the rows.
+    """
+
+    __slots__ = ("alarms", "bounds", "clauses", "equals", "number", "one", "scan")
+
+    def __init__(self, number: int, clauses: tuple[Clause, ...], *, generate: bool) -> None:
+        self.number = number
+        self.clauses = clauses
+        self.alarms = 0
+        self.equals: dict[int, Reader] = {}
+        self.bounds: dict[int, tuple[str, Reader]] = {}
+        for position, (field, op, kind) in enumerate(clauses, CONSTANTS):
+            if op == "eq":
+                self.equals[position] = reader(field, kind)
+            elif op != "ne":
+                self.bounds[position] = (op, reader(field, kind))
+        self.one: One
+        self.scan: Scan
+        self.one, self.scan = (_generated if generate else _closures)(clauses)
+
+
+class Plan:
+    """How a query with these fields, operators and types becomes a row of its shape.
+
+    `steps` are, in the shape's order, each constant's place in the query, its type, and whether
+    that means a text.
+    """
+
+    __slots__ = ("shape", "steps")
+
+    def __init__(self, shape: Shape, steps: Iterable[tuple[int, str]]) -> None:
+        self.shape = shape
+        self.steps = [(place, type, TYPES[type].kind is TEXT) for place, type in steps]
+
+    def constants(self, query: Sequence[Condition]) -> list[Any]:
+        """The constants of a query. Raises `InvalidValue` for a value that does not convert."""
+        made: list[Any] = []
+        for place, type, is_text in self.steps:
+            value = query[place].value
+            # A text is its own constant: the common case, at a third of the cost.
+            plain = is_text and value.__class__ is str
+            made.append(value if plain else constant(value, type))
+        return made
+
+
+class Shapes:
+    """The shapes in use. A shape lives as long as some alarm has it; no number is used twice."""
+
+    def __init__(self, generated_limit: int) -> None:
+        self.by_number: dict[int, Shape] = {}
+        self._generated_limit = generated_limit
+        self._by_clauses: dict[tuple[Clause, ...], Shape] = {}
+        self._plans: dict[tuple[tuple[str, str, str], ...], Plan] = {}
+        self._next_number = 0
+
+    def plan(self, query: Sequence[Condition]) -> Plan:
+        """How to make rows of such queries. Raises `InvalidValue` for an unknown op or type."""
+        signature = tuple([(c.field, c.op, c.type) for c in query])
+        plan = self._plans.get(signature)
+        return self._new_plan(signature) if plan is None else plan
+
+    def release(self, number: int) -> None:
+        """One alarm fewer has the shape; the last one takes it along."""
+        shape = self.by_number[number]
+        shape.alarms -= 1
+        self.drop_unused(shape)
+
+    def drop_unused(self, shape: Shape) -> None:
+        """Forget the shape if no alarm has it."""
+        if shape.alarms:
+            return
+        del self.by_number[shape.number]
+        del self._by_clauses[shape.clauses]
+        self._plans = {key: plan for key, plan in self._plans.items() if plan.shape is not shape}
+
+    def _new_plan(self, signature: tuple[tuple[str, str, str], ...]) -> Plan:
+        """The plan for a signature, remembered; the order of its conditions does not matter."""
+        clauses = [clause(*condition) for condition in signature]
+        order = sorted(range(len(clauses)), key=lambda place: _rank(clauses[place]))
+        shape = self._shape(tuple([clauses[place] for place in order]))
+        plan = Plan(shape, [(place, signature[place][2]) for place in order])
+        if len(self._plans) >= _PLANS_KEPT:
+            self._plans.clear()
+        self._plans[signature] = plan
+        return plan
+
+    def _shape(self, clauses: tuple[Clause, ...]) -> Shape:
+        shape = self._by_clauses.get(clauses)
+        if shape is None:
+            generate = len(self.by_number) < self._generated_limit
+            shape = Shape(self._next_number, clauses, generate=generate)
+            self._next_number += 1
+            self.by_number[shape.number] = self._by_clauses[clauses] = shape
+        return shape
+
+
+def _rank(each: Clause) -> tuple[str, str, str]:
+    return each.field, each.op, each.kind.name
+
+
+# --- a shape as closures ---------------------------------------------------------------------
+
+
+def _closures(clauses: Sequence[Clause]) -> tuple[One, Scan]:
+    steps = [
+        (reader(field, kind), OPERATORS[op].compare, position)
+        for position, (field, op, kind) in enumerate(clauses, CONSTANTS)
+    ]
+
+    def one(event: Event, row: Row) -> bool:
+        for read, compare, position in steps:
+            value = read(event)
+            if value is None or not compare(value, row[position]):
+                return False
+        return True
+
+    def scan(event: Event, rows: Iterable[Row], out: list[str]) -> None:
+        read_once = [(read(event), compare, position) for read, compare, position in steps]
+        if any(value is None for value, _, _ in read_once):
+            return
+        for row in rows:
+            if all(compare(value, row[position]) for value, compare, position in read_once):
+                out.append(row[ALARM_ID])
+
+    return one, scan
+
+
+# --- a shape as source code ------------------------------------------------------------------
+
+_SOURCE = """\
+def one(event, row):
+    values = event.values
+{fetch}
+    return {test}
+
+def scan(event, rows, out):
+    values = event.values
+{fetch}
+    for row in rows:
+        if {test}:
+            out.append(row[0])
+"""
+_FETCH = """\
+    {v} = {value}
+    if not {guard}:
+        return False"""
+
+
+def _generated(clauses: Sequence[Clause]) -> tuple[One, Scan]:
+    names: dict[tuple[str, Kind], str] = {}
+    namespace: dict[str, Any] = {"datetime": datetime}
+    fetches, tests = [], []
+    for position, (field, op, kind) in enumerate(clauses, CONSTANTS):
+        if (field, kind) not in names:
+            names[field, kind] = f"v{len(names)}"
+            fetches.append(_fetch(names[field, kind], field, kind, namespace))
+        tests.append(f"{names[field, kind]} {OPERATORS[op].symbol} row[{position}]")
+    source = _SOURCE.format(fetch="\n".join(fetches), test=" and ".join(tests) or "True")
+    exec(compile(source, "<shape>", "exec"), namespace)
+    return namespace["one"], namespace["scan"]
+
+
+def _fetch(v: str, field: str, kind: Kind, namespace: dict[str, Any]) -> str:
+    """Source that puts a field's value into the variable, and gives up if it is not of the kind.
+
+    A trait is read in place; anything else by the function that `conditions` has for it.
+    """
+    trait = trait_name(field)
+    if trait is not None and kind.guard:
+        return _FETCH.format(v=v, value=f"values.get({trait!r})", guard=kind.guard.format(v=v))
+    namespace[f"read_{v}"] = reader(field, kind)
+    return _FETCH.format(v=v, value=f"read_{v}(event)", guard=f"{v} is not None")
