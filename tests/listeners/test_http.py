@@ -26,10 +26,9 @@ from listeners.contract import (
 )
 
 from pipeline.errors import InvalidValue
-from pipeline.listeners import posted
 from pipeline.listeners.base import Message
-from pipeline.listeners.group_commit import GroupCommit
-from pipeline.listeners.http import HttpListener, HttpSettings
+from pipeline.listeners.http import HttpListener, HttpSettings, posted
+from pipeline.listeners.http.group_commit import GroupCommit
 
 JSON = "application/json"
 

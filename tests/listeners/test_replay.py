@@ -14,8 +14,8 @@ import pytest
 from listeners.contract import Feed, ListenerContract, RecordingWorker, eventually, running
 
 from pipeline.errors import InvalidValue
-from pipeline.listeners import lines as lines_module
 from pipeline.listeners.replay import Replayed, ReplayListener
+from pipeline.listeners.replay import lines as lines_module
 
 
 def captured(body: bytes) -> bytes:

@@ -14,8 +14,8 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from pipeline.listeners import posted
 from pipeline.listeners.base import Message
+from pipeline.listeners.http import posted
 
 Understand = Callable[[Message], str | None]
 """Why a message would be rejected, or None when it is understood."""

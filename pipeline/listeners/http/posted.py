@@ -2,7 +2,7 @@
 
 Pure: it decides how many messages a request holds and slices each out as the bytes that came, so
 that `NaN`, huge integers and the order of keys reach `pipeline.envelope` untouched. It never
-judges what a message says. Called by `pipeline.listeners.http_app`.
+judges what a message says. Called by `pipeline.listeners.http.app`.
 """
 
 from __future__ import annotations

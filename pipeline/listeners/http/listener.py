@@ -1,7 +1,7 @@
 """The HTTP listener: events that are posted to us, answered when they are committed.
 
 It owns the socket, the server's threads and the thread that commits; what a request means is
-`pipeline.listeners.http_app`'s business. Made and run by `pipeline.app`.
+`pipeline.listeners.http.app`'s business. Made and run by `pipeline.app`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from waitress.task import ErrorTask
 
 from pipeline.errors import InvalidValue
 from pipeline.listeners.base import Decisions, Message, Stopped, Worker
-from pipeline.listeners.group_commit import GroupCommit
-from pipeline.listeners.http_app import Unavailable, Understand, make_app, too_large
+from pipeline.listeners.http.app import Unavailable, Understand, make_app, too_large
+from pipeline.listeners.http.group_commit import GroupCommit
 from pipeline.options import option
 
 _BATCH_MESSAGES = 500

@@ -25,7 +25,7 @@ from rich.progress import Progress
 from pipeline.captured import read_line
 from pipeline.errors import InvalidValue
 from pipeline.listeners.base import Decisions, Message, Stopped, Worker
-from pipeline.listeners.lines import Unreadable, lines
+from pipeline.listeners.replay.lines import Unreadable, lines
 
 STANDARD_INPUT = "-"
 _PREFIX = "replay "
