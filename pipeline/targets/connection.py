@@ -109,7 +109,8 @@ class _Bounded(HTTPConnection):
 
     def getresponse(self) -> Any:
         """The answer; neither its head nor its body can take longer than the time-out."""
-        self.response_class = partial(_BoundedAnswer, end=monotonic() + self.timeout)
+        answer: Any = partial(_BoundedAnswer, end=monotonic() + self.timeout)
+        self.response_class = answer
         return super().getresponse()
 
 
@@ -123,11 +124,11 @@ class _BoundedTls(_Bounded, HTTPSConnection):
 
 
 class _HttpPool(HTTPConnectionPool):
-    ConnectionCls = _Bounded
+    ConnectionCls: Any = _Bounded
 
 
 class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls = _BoundedTls
+    ConnectionCls: Any = _BoundedTls
 
 
 class _BoundedAnswer(http.client.HTTPResponse):

@@ -20,12 +20,13 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 import requests
 import urllib3
-from requests.certs import where as public_authorities
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
     LocationValueError,
     NameResolutionError,
+    NewConnectionError,
 )
 
 from pipeline import __version__
@@ -96,6 +97,8 @@ class HttpSender:
                     return Refused(f"{who} is not a host that can be called")
                 case NameResolutionError():
                     return Failed(f"cannot find {who}: its name does not resolve")
+                case NewConnectionError():
+                    return Failed(f"cannot connect to {who}: {_plain_reason(causes)}")
                 case ConnectTimeoutError():
                     return Failed(f"no connection to {who} within {connect:g} s")
                 case urllib3.exceptions.ReadTimeoutError():
@@ -111,10 +114,12 @@ class HttpSender:
 
 
 def _verifying(settings: DeliverySettings) -> ssl.SSLContext:
-    authorities = settings.ca_bundle or public_authorities()
-    kind = "capath" if Path(authorities).is_dir() else "cafile"
+    authorities = settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH
     try:
-        context = ssl.create_default_context(**{kind: authorities})
+        if Path(authorities).is_dir():
+            context = ssl.create_default_context(capath=authorities)
+        else:
+            context = ssl.create_default_context(cafile=authorities)
     except OSError as error:
         raise _unusable("ca_bundle", authorities, error) from error
     return _with_client_certificate(context, settings)
