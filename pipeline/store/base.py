@@ -7,7 +7,7 @@ times are aware UTC throughout.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -90,10 +90,18 @@ class AlarmSource(Protocol):
     """Where a worker reads the alarms from: all at the start, then what changed."""
 
     def all_enabled(self) -> tuple[int, Iterator[Alarm]]:
-        """The present revision, and every enabled alarm as of it (streamed, not in one list)."""
+        """The present revision, and every enabled alarm as of it (streamed, not in one list).
+
+        The alarms are read while they are iterated over; a connection is held until the end, or
+        until the iterator is closed.
+        """
 
     def changes_since(self, revision: int) -> AlarmChanges:
-        """Alarms created, changed (by a person, their state included) or deleted since then."""
+        """Alarms created, changed (by a person, their state included) or deleted since then.
+
+        A `revision` lower than the one asked for means that the database was put back to an
+        earlier time: read all alarms again.
+        """
 
 
 # --- people ----------------------------------------------------------------------------------
@@ -119,6 +127,9 @@ class Alarms(Protocol):
     def create(self, alarm: Alarm, actor: str = "") -> Alarm:
         """Store a new alarm; history type `creation`. Returns it with its revision."""
 
+    def create_many(self, alarms: Iterable[Alarm], actor: str = "") -> int:
+        """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
+
     def get(self, alarm_id: str) -> Alarm:
         """Raises `NotFound`: "Alarm X not found"."""
 
@@ -138,7 +149,11 @@ class Alarms(Protocol):
         """
 
     def update(self, alarm: Alarm, actor: str = "") -> Alarm:
-        """Replace an alarm's definition; history `rule change`, none if nothing changed."""
+        """Replace an alarm's definition; history `rule change`, none if nothing changed.
+
+        The state is not part of the definition: it stays as it is now stored, since the alarm
+        may have fired after the caller read it. `set_state` sets it.
+        """
 
     def delete(self, alarm_id: str, actor: str = "") -> None:
         """Delete; history type `deletion` stays. Raises `NotFound`."""

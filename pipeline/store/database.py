@@ -1,0 +1,236 @@
+"""Database: connections, transactions, and what their failures mean.
+
+The only module that knows how SQLite and PostgreSQL are connected to. Every other module of the
+store asks it for `read()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
+
+What nothing lost means here (delivery 1): a commit has reached the disk when it returns. On
+SQLite that is WAL with synchronous=FULL, one fsync per batch; on PostgreSQL it is the server's
+`synchronous_commit`, which is on unless its owner says otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from pipeline.errors import StoreUnavailable
+from pipeline.store.settings import DatabaseSettings, parse_url, shown
+
+_WRITES = "tocsin_writes"
+_ROWS_AT_A_TIME = 1_000
+
+_PASSING_SQLITE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
+"""What is wrong with the file or its disk, not with what was asked."""
+
+_PASSING_SQLSTATES = ("08", "25006", "40", "53", "55P03", "57", "58")
+"""PostgreSQL's codes, by prefix: connection, read-only standby, serialization and deadlock,
+resources, lock timeout, shutdown and cancel, system."""
+
+
+class Database:
+    """One database and this process's connections to it. Safe to use from many threads."""
+
+    def __init__(self, engine: Engine, wait_seconds: float) -> None:
+        self.shown = shown(engine.url)
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._engine = engine
+        self._wait_seconds = wait_seconds
+        # SQLite has one writer at a time and lets the others poll; within a process they queue.
+        self._writer = threading.Lock()
+        read_options: dict[str, Any] = {}
+        if not self.is_sqlite:
+            read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._reading = engine.execution_options(**read_options)
+        self._writing = engine.execution_options(**{_WRITES: True})
+
+    @classmethod
+    def connect(cls, settings: DatabaseSettings) -> Database:
+        """Connections as the settings say; none is made yet.
+
+        Raises `InvalidValue` for a URL that cannot be used, `StoreUnavailable` for a SQLite file
+        that cannot be made.
+        """
+        url = parse_url(settings.url)
+        if url.get_backend_name() == "sqlite":
+            engine = _sqlite_engine(url, settings)
+        else:
+            engine = _postgresql_engine(url, settings)
+        return cls(engine, settings.statement_timeout_seconds)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that reads: all of it sees the database as of one moment."""
+        with self._translated(), self._reading.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end of the block, undone if it raises."""
+        with self._translated(), self._turn(), self._writing.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def stream(self) -> Iterator[Connection]:
+        """Like `read`, for results that are too large for memory."""
+        options = {"yield_per": _ROWS_AT_A_TIME}
+        with self._translated(), self._reading.execution_options(**options).begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _turn(self) -> AbstractContextManager[None]:
+        return self._queued() if self.is_sqlite else nullcontext()
+
+    @contextmanager
+    def _queued(self) -> Iterator[None]:
+        if not self._writer.acquire(timeout=self._wait_seconds):
+            raise StoreUnavailable(f"{self.shown}: waited too long for another writer")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn what a database says when it is away, or gives up, into `StoreUnavailable`."""
+        try:
+            yield
+        except PoolTimeout as error:
+            message = "all connections are in use; raise database.pool_size"
+            raise StoreUnavailable(f"{self.shown}: {message}") from error
+        except DBAPIError as error:
+            if not _passing(error):
+                raise
+            reason = str(error.orig).strip().split("\n")[0]
+            raise StoreUnavailable(f"{self.shown}: {reason}") from error
+
+
+def _passing(error: DBAPIError) -> bool:
+    """Whether the failure is of the moment, so that the same again may work."""
+    cause = error.orig
+    if error.connection_invalidated:
+        return True
+    if isinstance(cause, sqlite3.Error):
+        return (getattr(cause, "sqlite_errorcode", 0) & 0xFF) in _PASSING_SQLITE
+    sqlstate = getattr(cause, "sqlstate", None)
+    if sqlstate is None:  # psycopg itself: no connection, or it was lost
+        return type(cause).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
+    return str(sqlstate).startswith(_PASSING_SQLSTATES)
+
+
+# --- SQLite ----------------------------------------------------------------------------------
+
+
+def _sqlite_engine(url: URL, settings: DatabaseSettings) -> Engine:
+    _make_file(Path(str(url.database)), shown(url))
+    engine = create_engine(
+        url,
+        hide_parameters=True,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.statement_timeout_seconds,
+        connect_args={"timeout": settings.statement_timeout_seconds},
+    )
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _make_file(path: Path, name: str) -> None:
+    """Make the file for its owner alone: actions and rejected events may hold secrets."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreUnavailable(f"{name}: {error.strerror or error}") from error
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
+    connection.isolation_level = None  # transactions are begun below, not by the driver
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """WAL lets readers and the writer work side by side. The file remembers it.
+
+    SQLite does not wait for the other connections that a new file may have at this moment.
+    """
+    (milliseconds,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    deadline = time.monotonic() + milliseconds / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+            if not busy or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+# --- PostgreSQL ------------------------------------------------------------------------------
+
+
+def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
+    defaults = {
+        "connect_timeout": str(max(2, round(settings.connect_timeout_seconds))),
+        "application_name": "tocsin",
+        # A server that is gone without a word is noticed within half a minute.
+        "keepalives_idle": "10",
+        "keepalives_interval": "5",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+    engine = create_engine(
+        url.set(query={**defaults, **url.query}),
+        hide_parameters=True,
+        pool_size=settings.pool_size,
+        max_overflow=0,
+        pool_timeout=settings.statement_timeout_seconds,
+        pool_pre_ping=True,
+    )
+    milliseconds = round(settings.statement_timeout_seconds * 1000)
+
+    def prepare(connection: Any, _: object) -> None:
+        connection.autocommit = True
+        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
+            connection.execute(f"SET {name} = {milliseconds}")
+        connection.execute("SET timezone = 'UTC'")
+        connection.autocommit = False
+
+    event.listen(engine, "connect", prepare)
+    return engine

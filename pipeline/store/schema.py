@@ -1,0 +1,213 @@
+"""The tables.
+
+`pipeline.store.migrations` makes them; a test holds the two equal. There are no foreign keys: rows
+that belong together are written in one transaction, history and firings outlive their alarm.
+JSON documents are text (`documents.to_json`).
+
+    alarm ──< firing          one per (alarm, event): a redelivered event changes nothing
+          ──< alarm_history
+          ──< notification ──< delivery ──< attempt
+    revision, deleted_alarm   what people changed, for workers to follow
+    disabled_action           receivers that said 410
+    rejected_event            messages that are no events
+    publication               events that a publisher did not take
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    text,
+)
+
+from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
+
+SCHEMA_VERSION = "0001"
+"""The newest migration; known here so that an up-to-date database costs no import of Alembic."""
+
+metadata = MetaData()
+
+# --- alarms ----------------------------------------------------------------------------------
+
+alarm = Table(
+    "alarm",
+    metadata,
+    Column("alarm_id", WireKey, primary_key=True),
+    Column("name", WireText, nullable=False),
+    Column("description", WireText, nullable=False),
+    Column("type", PlainText, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("state", PlainText, nullable=False),
+    Column("state_timestamp", Instant, nullable=False),
+    Column("state_reason", WireText, nullable=False),
+    Column("severity", PlainText, nullable=False),
+    # The rule as a document; its event type beside it, for listings to filter on.
+    Column("event_type", WireText, nullable=False),
+    Column("rule", PlainText, nullable=False),
+    Column("ok_actions", PlainText, nullable=False),
+    Column("alarm_actions", PlainText, nullable=False),
+    Column("insufficient_data_actions", PlainText, nullable=False),
+    Column("repeat_actions", Boolean, nullable=False),
+    Column("time_constraints", PlainText, nullable=False),
+    Column("project_id", WireKey, nullable=False),
+    Column("user_id", WireKey, nullable=False),
+    Column("all_projects", Boolean, nullable=False),
+    Column("timestamp", Instant, nullable=False),
+    Column("evaluate_timestamp", Instant),
+    # The revision at which a person last changed this alarm. Firings leave it as it is.
+    Column("revision", BigInteger, nullable=False),
+    # A name may be of any length, which only a hash index takes.
+    Index("ix_alarm_name", "name", postgresql_using="hash"),
+    Index("ix_alarm_project_id", "project_id"),
+    Index("ix_alarm_timestamp", "timestamp"),
+    Index("ix_alarm_revision", "revision"),
+)
+
+# One row. Taking the next revision locks it, so that revisions are committed in their order.
+revision = Table(
+    "revision",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("value", BigInteger, nullable=False),
+)
+
+deleted_alarm = Table(
+    "deleted_alarm",
+    metadata,
+    Column("alarm_id", WireKey, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+    Index("ix_deleted_alarm_revision", "revision"),
+)
+
+alarm_history = Table(
+    "alarm_history",
+    metadata,
+    # The order of lines of the same moment.
+    Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    Column("event_id", PlainText, nullable=False),
+    Column("alarm_id", WireKey, nullable=False),
+    Column("type", PlainText, nullable=False),
+    Column("detail", PlainText, nullable=False),
+    Column("severity", PlainText, nullable=False),
+    Column("project_id", WireText, nullable=False),
+    Column("user_id", WireText, nullable=False),
+    Column("on_behalf_of", WireText, nullable=False),
+    Column("timestamp", Instant, nullable=False),
+    Index("ix_alarm_history_alarm_id", "alarm_id", "timestamp", "sequence"),
+)
+
+firing = Table(
+    "firing",
+    metadata,
+    Column("alarm_id", WireKey, primary_key=True),
+    Column("message_id", WireKey, primary_key=True),
+    Column("fired_at", Instant, nullable=False),
+)
+
+# --- deliveries ------------------------------------------------------------------------------
+
+notification = Table(
+    "notification",
+    metadata,
+    Column("notification_id", PlainText, primary_key=True),
+    Column("alarm_id", WireKey, nullable=False),
+    Column("alarm_name", WireText, nullable=False),
+    Column("severity", PlainText, nullable=False),
+    Column("previous", PlainText, nullable=False),
+    Column("current", PlainText, nullable=False),
+    Column("reason", WireText, nullable=False),
+    Column("reason_data", PlainText, nullable=False),
+    Column("message_id", WireKey, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_notification_alarm_id", "alarm_id"),
+    Index("ix_notification_message_id", "message_id"),
+)
+
+_PENDING, _DEAD = text("state = 'pending'"), text("state = 'dead'")
+
+delivery = Table(
+    "delivery",
+    metadata,
+    Column("delivery_id", PlainText, primary_key=True),
+    Column("notification_id", PlainText, nullable=False),
+    Column("action", WireText, nullable=False),
+    # Whom the action is for (`dispatch.receiver`), so that a claim can pass over a busy one.
+    Column("receiver", WireKey, nullable=False),
+    # pending, delivered or dead
+    Column("state", PlainText, nullable=False),
+    # Attempts ever made, and those of them made before a person started the schedule afresh.
+    Column("attempts", Integer, nullable=False),
+    Column("attempts_before", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    # When the next attempt is due; while it is claimed, when its lease ends. Pending only.
+    Column("due_at", Instant),
+    # The claim under which a notifier holds it, '' for none.
+    Column("lease", PlainText, nullable=False),
+    Column("finished_at", Instant),
+    Column("last_error", WireText, nullable=False),
+    Index("ix_delivery_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
+    Index("ix_delivery_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
+    Index("ix_delivery_notification_id", "notification_id"),
+    Index("ix_delivery_created_at", "created_at"),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("delivery_id", PlainText, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("started_at", Instant, nullable=False),
+    Column("duration_seconds", Float(53), nullable=False),
+    # delivered, refused or failed
+    Column("outcome", PlainText, nullable=False),
+    Column("status", Integer),
+    Column("reason", WireText, nullable=False),
+    Column("response_head", WireText, nullable=False),
+    Column("retry_after_seconds", Float(53)),
+    Column("gone", Boolean, nullable=False),
+)
+
+disabled_action = Table(
+    "disabled_action",
+    metadata,
+    Column("action_key", WireKey, primary_key=True),
+    Column("action", WireText, nullable=False),
+    Column("reason", WireText, nullable=False),
+    Column("disabled_at", Instant, nullable=False),
+)
+
+# --- events in -------------------------------------------------------------------------------
+
+rejected_event = Table(
+    "rejected_event",
+    metadata,
+    Column("rejected_id", WireKey, primary_key=True),
+    Column("reason", WireText, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("content_type", WireText),
+    Column("headers", PlainText, nullable=False),
+    Column("source", WireText, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("truncated", Boolean, nullable=False),
+    Index("ix_rejected_event_received_at", "received_at"),
+)
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("publication_id", PlainText, primary_key=True),
+    Column("publisher", WireText, nullable=False),
+    Column("events", PlainText, nullable=False),
+    Column("error", WireText, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Index("ix_publication_due_at", "due_at"),
+)

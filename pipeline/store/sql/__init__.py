@@ -1,0 +1,86 @@
+"""SqlStore: everything that is stored, on SQLite and PostgreSQL.
+
+Each module here carries out one of the protocols in `pipeline.store.base`; this one puts them
+together. Safe to use from many threads; a process opens one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import TracebackType
+
+from pipeline.store.database import Database
+from pipeline.store.migrate import migrate
+from pipeline.store.settings import DatabaseSettings
+from pipeline.store.sql.alarms import SqlAlarms, SqlAlarmSource
+from pipeline.store.sql.deliveries import SqlDeliveries
+from pipeline.store.sql.intake import SqlIntake
+from pipeline.store.sql.leftovers import SqlPublications, SqlRejectedEvents
+from pipeline.store.sql.outbox import SqlOutbox
+from pipeline.store.sql.search import SqlAlarmSearch
+from pipeline.store.sql.status import SqlStatus
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+class SqlStore(
+    SqlIntake,
+    SqlAlarmSource,
+    SqlAlarms,
+    SqlAlarmSearch,
+    SqlOutbox,
+    SqlDeliveries,
+    SqlRejectedEvents,
+    SqlPublications,
+    SqlStatus,
+):
+    """The store: every protocol of `pipeline.store.base`."""
+
+    @classmethod
+    def open(
+        cls,
+        settings: DatabaseSettings,
+        *,
+        clock: Callable[[], datetime] = _now,
+        new_id: Callable[[], str] = _new_id,
+    ) -> SqlStore:
+        """Connect, and make or upgrade the tables.
+
+        Raises `InvalidValue` for a URL that cannot be used and for tables that are newer than
+        this program, `StoreUnavailable` when the database does not answer.
+        """
+        database = Database.connect(settings)
+        try:
+            migrate(database)
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, clock, new_id)
+
+    @property
+    def name(self) -> str:
+        """The database as it may be shown: its URL without secrets."""
+        return self._database.shown
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._database.close()
+
+    def __enter__(self) -> SqlStore:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,256 @@
+"""Alarms: what people do to them, and how workers follow.
+
+Every change locks its alarm and then takes the next revision, which locks the one row that holds
+it: revisions are committed in their order, so a worker that has seen one has seen all before it. A
+firing is no change in this sense: it takes no revision, so workers do not queue for the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from typing import Any, cast
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from pipeline.alarms.alarm import Alarm, State
+from pipeline.errors import Ambiguous, InvalidValue, NotFound
+from pipeline.store import schema
+from pipeline.store.base import AlarmChanges, HistoryEntry
+from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
+from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
+from pipeline.store.sql.part import Part
+
+_alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
+
+_MANUALLY = "Manually set via API"
+_NAMED_AT_MOST = 10
+_CREATED_AT_A_TIME = 1_000
+_KEPT_BY_UPDATE = ("state", "state_timestamp", "state_reason", "evaluate_timestamp")
+
+
+class SqlAlarmSource(Part):
+    """`store.base.AlarmSource`."""
+
+    def all_enabled(self) -> tuple[int, Iterator[Alarm]]:
+        """The present revision, and every enabled alarm as of it.
+
+        The alarms are read while they are iterated over; a connection is held until the end, or
+        until the iterator is closed.
+        """
+        stream = self._stream_enabled()
+        return cast(int, next(stream)), cast(Iterator[Alarm], stream)
+
+    def _stream_enabled(self) -> Iterator[int | Alarm]:
+        with self._database.stream() as connection:
+            yield _revision(connection)
+            for row in connection.execute(select(_alarm).where(_alarm.c.enabled)):
+                yield alarm_from(row)
+
+    def changes_since(self, revision: int) -> AlarmChanges:
+        """Alarms created, changed (by a person, their state included) or deleted since then.
+
+        A `revision` lower than the one asked for means that the database was put back to an
+        earlier time: read all alarms again.
+        """
+        with self._database.read() as connection:
+            present = _revision(connection)
+            if present <= revision:
+                return AlarmChanges(present, (), ())
+            changed = select(_alarm).where(_alarm.c.revision > revision)
+            deleted = select(_deleted.c.alarm_id).where(_deleted.c.revision > revision)
+            return AlarmChanges(
+                revision=present,
+                changed=[alarm_from(row) for row in connection.execute(changed)],
+                deleted=list(connection.scalars(deleted)),
+            )
+
+
+class SqlAlarms(Part):
+    """`store.base.Alarms`, but for `search`."""
+
+    def create(self, alarm: Alarm, actor: str = "") -> Alarm:
+        """Store a new alarm; history type `creation`. Returns it with its revision."""
+        with self._database.write() as connection:
+            revision = _next_revision(connection)
+            self._insert(connection, [alarm], revision, actor)
+        return replace(alarm, revision=revision)
+
+    def create_many(self, alarms: Iterable[Alarm], actor: str = "") -> int:
+        """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
+        remaining, created = iter(alarms), 0
+        with self._database.write() as connection:
+            revision = _next_revision(connection)
+            while portion := list(islice(remaining, _CREATED_AT_A_TIME)):
+                self._insert(connection, portion, revision, actor)
+                created += len(portion)
+        return created
+
+    def get(self, alarm_id: str) -> Alarm:
+        """Raises `NotFound`: "Alarm X not found"."""
+        with self._database.read() as connection:
+            return _only(connection, select(_alarm), alarm_id)
+
+    def find(self, id_or_name: str) -> Alarm:
+        """By id, else by name (alarms 29). Raises `NotFound` or `Ambiguous` (naming the ids)."""
+        by_id = select(_alarm).where(_alarm.c.alarm_id == id_or_name)
+        by_name = select(_alarm).where(_alarm.c.name == id_or_name)
+        some = by_name.order_by(_alarm.c.alarm_id).limit(_NAMED_AT_MOST + 1)
+        with self._database.read() as connection:
+            if row := connection.execute(by_id).first():
+                return alarm_from(row)
+            rows = connection.execute(some).all()
+        if not rows:
+            raise NotFound(f"Alarm {id_or_name} not found")
+        if len(rows) > 1:
+            ids = [row.alarm_id for row in rows[:_NAMED_AT_MOST]]
+            more = ", …" if len(rows) > _NAMED_AT_MOST else ""
+            message = f"more than one alarm is named '{id_or_name}'. Use an id: {', '.join(ids)}"
+            raise Ambiguous(message + more)
+        return alarm_from(rows[0])
+
+    def update(self, alarm: Alarm, actor: str = "") -> Alarm:
+        """Replace an alarm's definition; history `rule change`, none if nothing changed.
+
+        The state is not part of the definition: it stays as it is now stored, since the alarm
+        may have fired after the caller read it. `set_state` sets it.
+        """
+        _check_ids(alarm)
+        with self._database.write() as connection:
+            before = _locked(connection, alarm.alarm_id)
+            after = replace(alarm, **{name: getattr(before, name) for name in _KEPT_BY_UPDATE})
+            change = alarm_difference(before, after)
+            if not change:
+                return before
+            revision = _next_revision(connection)
+            row = alarm_row(after, revision)
+            connection.execute(_of(update(_alarm), after.alarm_id).values(row))
+            self._record(connection, "rule change", [(after, change)], actor)
+        return replace(after, revision=revision)
+
+    def delete(self, alarm_id: str, actor: str = "") -> None:
+        """Delete; history type `deletion` stays. Raises `NotFound`."""
+        with self._database.write() as connection:
+            alarm = _locked(connection, alarm_id)
+            revision = _next_revision(connection)
+            connection.execute(_of(delete(_alarm), alarm_id))
+            connection.execute(insert(_deleted).values(alarm_id=alarm_id, revision=revision))
+            change = {"state": alarm.state.value}
+            self._record(connection, "deletion", [(alarm, change)], actor, self._clock())
+
+    def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
+        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+        with self._database.write() as connection:
+            before = _locked(connection, alarm_id)
+            revision = _next_revision(connection)
+            change = {"state": state.value, "state_reason": _MANUALLY}
+            values = {**change, "state_timestamp": at, "revision": revision}
+            connection.execute(_of(update(_alarm), alarm_id).values(values))
+            self._record(connection, "state transition", [(before, change)], actor, at)
+        return replace(
+            before, state=state, state_reason=_MANUALLY, state_timestamp=at, revision=revision
+        )
+
+    def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
+        """The alarm's history, newest first; also of a deleted alarm."""
+        statement = (
+            select(_history)
+            .where(_history.c.alarm_id == alarm_id)
+            .order_by(_history.c.timestamp.desc(), _history.c.sequence.desc())
+            .limit(limit)
+        )
+        with self._database.read() as connection:
+            return [_history_entry(row) for row in connection.execute(statement)]
+
+    def _insert(
+        self, connection: Connection, alarms: list[Alarm], revision: int, actor: str
+    ) -> None:
+        for alarm in alarms:
+            _check_ids(alarm)
+        ids = [alarm.alarm_id for alarm in alarms]
+        try:
+            connection.execute(insert(_alarm), [alarm_row(alarm, revision) for alarm in alarms])
+        except IntegrityError as error:
+            which = f"the id {ids[0]}" if len(ids) == 1 else "one of these ids"
+            raise InvalidValue(f"there is already an alarm with {which}", "alarm_id") from error
+        # One that was deleted and comes back is no longer deleted for those who follow.
+        connection.execute(delete(_deleted).where(_deleted.c.alarm_id.in_(ids)))
+        changes = [(alarm, alarm_document(alarm)) for alarm in alarms]
+        self._record(connection, "creation", changes, actor)
+
+    def _record(
+        self,
+        connection: Connection,
+        type: str,
+        changes: list[tuple[Alarm, dict[str, Any]]],
+        actor: str,
+        at: datetime | None = None,
+    ) -> None:
+        """Write a line of history for each change; `at` the alarm's own timestamp if not said."""
+        rows = [
+            {
+                "event_id": self._new_id(),
+                "alarm_id": alarm.alarm_id,
+                "type": type,
+                "detail": to_json(change),
+                "severity": alarm.severity.value,
+                "project_id": alarm.project_id if actor else "",
+                "user_id": actor,
+                "on_behalf_of": alarm.project_id,
+                "timestamp": at or alarm.timestamp,
+            }
+            for alarm, change in changes
+        ]
+        connection.execute(insert(_history), rows)
+
+
+def _next_revision(connection: Connection) -> int:
+    """Take the next revision; until the transaction ends, nobody else takes one."""
+    value = schema.revision.c.value
+    statement = update(schema.revision).values(value=value + 1).returning(value)
+    return int(connection.execute(statement).scalar_one())
+
+
+def _revision(connection: Connection) -> int:
+    return int(connection.execute(select(schema.revision.c.value)).scalar_one())
+
+
+def _locked(connection: Connection, alarm_id: str) -> Alarm:
+    """The alarm, held against change until the transaction ends."""
+    return _only(connection, select(_alarm).with_for_update(), alarm_id)
+
+
+def _only(connection: Connection, statement: Any, alarm_id: str) -> Alarm:
+    row = connection.execute(_of(statement, alarm_id)).first()
+    if row is None:
+        raise NotFound(f"Alarm {alarm_id} not found")
+    return alarm_from(row)
+
+
+def _of(statement: Any, alarm_id: str) -> Any:
+    return statement.where(_alarm.c.alarm_id == alarm_id)
+
+
+def _check_ids(alarm: Alarm) -> None:
+    """Ids are looked up by index, so they are stored as they are or not at all."""
+    for field in ("alarm_id", "project_id", "user_id"):
+        value = getattr(alarm, field)
+        if value != storable_key(value):
+            message = f"{field} must be at most {KEY_LENGTH} characters, without U+0000"
+            raise InvalidValue(message, field)
+
+
+def _history_entry(row: Any) -> HistoryEntry:
+    return HistoryEntry(
+        event_id=row.event_id,
+        alarm_id=row.alarm_id,
+        type=row.type,
+        detail=row.detail,
+        project_id=row.project_id,
+        user_id=row.user_id,
+        on_behalf_of=row.on_behalf_of,
+        timestamp=row.timestamp,
+    )

@@ -1,0 +1,202 @@
+"""Intake: one transaction per batch, in which all that the batch causes is written.
+
+The worker locks the alarms that may fire, asks what has fired before, decides, and saves. While
+an alarm is locked nobody else decides on it, so of two workers with the same event one finds the
+other's firing. The number of statements does not grow with the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+
+from pipeline.alarms.alarm import Alarm, Transition
+from pipeline.dispatch import receiver
+from pipeline.event import Event
+from pipeline.store import schema
+from pipeline.store.base import Publication, RejectedEvent, Transaction
+from pipeline.store.documents import storable_key, to_json
+from pipeline.store.rows import alarm_from, publication_row, rejected_row
+from pipeline.store.sql.part import Part, insert_new, portions
+
+_alarm, _firing = schema.alarm, schema.firing
+
+_SET_STATE = (
+    update(_alarm)
+    .where(_alarm.c.alarm_id == bindparam("of_alarm"))
+    .values(
+        state=bindparam("to_state"),
+        state_timestamp=bindparam("at"),
+        state_reason=bindparam("for_reason"),
+    )
+)
+
+
+class SqlIntake(Part):
+    """`store.base.Intake`."""
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        """A transaction: committed at the end of the block, undone when the block raises."""
+        with self._database.write() as connection:
+            yield SqlTransaction(connection, self._clock, self._new_id)
+
+
+class SqlTransaction:
+    """`store.base.Transaction`, on one connection."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._new_id = new_id
+
+    def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
+        """The alarms as they now stand, held until the end; locked in one order by everybody."""
+        alarms = {}
+        for ids in portions(sorted(alarm_ids)):
+            statement = select(_alarm).where(_alarm.c.alarm_id.in_(ids))
+            locking = statement.order_by(_alarm.c.alarm_id).with_for_update()
+            for row in self._connection.execute(locking):
+                alarms[row.alarm_id] = alarm_from(row)
+        return alarms
+
+    def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
+        """Those of the (alarm_id, message_id) pairs that have fired before."""
+        by_key = {(storable_key(a), storable_key(m)): (a, m) for a, m in pairs}
+        columns = (_firing.c.alarm_id, _firing.c.message_id)
+        found: set[tuple[str, str]] = set()
+        for keys in portions(sorted(by_key)):
+            statement = select(*columns).where(tuple_(*columns).in_(keys))
+            found.update(
+                by_key[row.alarm_id, row.message_id] for row in self._connection.execute(statement)
+            )
+        return found
+
+    def save_transitions(self, transitions: Sequence[Transition]) -> None:
+        """Write, for each: alarm state, history, firing, notification, a delivery per action."""
+        if not transitions:
+            return
+        firings, history, notifications = [], [], []
+        deliveries: list[dict[str, Any]] = []
+        reason_data = _ReasonData()
+        for transition in transitions:
+            firings.append(_firing_row(transition))
+            history.append(self._history_row(transition))
+            notification = self._notification_row(transition, reason_data)
+            notifications.append(notification)
+            deliveries.extend(self._delivery_rows(transition, notification["notification_id"]))
+        execute = self._connection.execute
+        execute(insert(_firing), firings)
+        execute(_SET_STATE, _last_states(transitions))
+        execute(insert(schema.alarm_history), history)
+        execute(insert(schema.notification), notifications)
+        if deliveries:
+            execute(insert(schema.delivery), deliveries)
+
+    def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
+        """Keep what could not be understood; one that is kept already changes nothing."""
+        rows = [rejected_row(event) for event in rejected]
+        insert_new(self._connection, schema.rejected_event, rows, key="rejected_id")
+
+    def save_publications(self, publications: Sequence[Publication]) -> None:
+        """Keep what a publisher did not take; due now unless they say when."""
+        if publications:
+            now = self._clock()
+            rows = [publication_row(publication, now) for publication in publications]
+            self._connection.execute(insert(schema.publication), rows)
+
+    def _history_row(self, transition: Transition) -> dict[str, Any]:
+        alarm = transition.alarm
+        detail = {"state": transition.current.value, "transition_reason": transition.reason}
+        return {
+            "event_id": self._new_id(),
+            "alarm_id": alarm.alarm_id,
+            "type": "state transition",
+            "detail": to_json(detail),
+            "severity": alarm.severity.value,
+            "project_id": "",
+            "user_id": "",
+            "on_behalf_of": alarm.project_id,
+            "timestamp": transition.at,
+        }
+
+    def _notification_row(
+        self, transition: Transition, reason_data: _ReasonData
+    ) -> dict[str, Any]:
+        alarm = transition.alarm
+        return {
+            "notification_id": self._new_id(),
+            "alarm_id": alarm.alarm_id,
+            "alarm_name": alarm.name,
+            "severity": alarm.severity.value,
+            "previous": transition.previous.value,
+            "current": transition.current.value,
+            "reason": transition.reason,
+            "reason_data": reason_data.of(transition),
+            "message_id": transition.event.message_id,
+            "created_at": transition.at,
+        }
+
+    def _delivery_rows(
+        self, transition: Transition, notification_id: str
+    ) -> Iterator[dict[str, Any]]:
+        for action in transition.alarm.actions(transition.current):
+            yield {
+                "delivery_id": self._new_id(),
+                "notification_id": notification_id,
+                "action": action,
+                "receiver": receiver(action),
+                "state": "pending",
+                "attempts": 0,
+                "attempts_before": 0,
+                "created_at": transition.at,
+                "due_at": transition.at,
+                "lease": "",
+                "finished_at": None,
+                "last_error": "",
+            }
+
+
+class _ReasonData:
+    """The reason data as documents; an event that fires many alarms is written out once."""
+
+    def __init__(self) -> None:
+        self._written: dict[int, tuple[Event, str]] = {}
+
+    def of(self, transition: Transition) -> str:
+        event = transition.event
+        known = self._written.get(id(event))
+        if known is None:
+            known = self._written[id(event)] = (event, to_json(transition.reason_data))
+        return known[1]
+
+
+def _firing_row(transition: Transition) -> dict[str, Any]:
+    return {
+        "alarm_id": transition.alarm.alarm_id,
+        "message_id": transition.event.message_id,
+        "fired_at": transition.at,
+    }
+
+
+def _last_states(transitions: Sequence[Transition]) -> list[dict[str, Any]]:
+    """Each alarm's state after the last of its transitions."""
+    last = {transition.alarm.alarm_id: transition for transition in transitions}
+    return [
+        {
+            "of_alarm": alarm_id,
+            "to_state": transition.current.value,
+            "at": transition.at,
+            "for_reason": transition.reason,
+        }
+        for alarm_id, transition in last.items()
+    ]
