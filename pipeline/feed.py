@@ -86,6 +86,7 @@ class AlarmFeed:
         changes = self._source.changes_since(self._alarms.revision)
         if changes.revision > self._alarms.revision:
             self._alarms.apply(changes.revision, changes.changed, changes.deleted)
+            self._log.info("alarms.changed", revision=changes.revision)
             self._report_broken()
 
     def stop(self) -> None:

@@ -100,6 +100,20 @@ class TocsinProcess:
         self._process.wait(DEADLINE_SECONDS)
 
 
+def tocsin(*arguments: str, environment: Mapping[str, str], stdin: bytes = b"") -> str:
+    """Run `tocsin ARGUMENTS` to its end; its standard output. Fails unless it exits 0."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", *arguments],
+        env={**_clean_environment(), **environment},
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
 def _clean_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("TOCSIN_")}
 
