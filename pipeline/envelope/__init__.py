@@ -1,0 +1,18 @@
+"""The envelope: bytes as they came → an `Envelope`, or `Rejected` with the reason.
+
+    opening.py       which format a body has: oslo v1 and v2, bare CADF; the one way in
+    cloudevents.py   CloudEvents 1.0, structured and binary
+    decoding.py      bytes → JSON values: compression, and JSON that strict readers refuse
+    secrets.py       what must not be stored: dropped from contexts, masked elsewhere
+    moments.py       the time formats of the wire → aware UTC
+
+Pure: no I/O, no clock, no log. Nothing that a sender can write raises an exception here.
+"""
+
+from __future__ import annotations
+
+from pipeline.envelope.moments import moment
+from pipeline.envelope.opening import Envelope, open_envelope
+from pipeline.envelope.secrets import masked, scrub
+
+__all__ = ["Envelope", "masked", "moment", "open_envelope", "scrub"]

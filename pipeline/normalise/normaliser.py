@@ -1,0 +1,82 @@
+"""Normaliser: an opened notification → its event.
+
+Pure and quick: it runs for every message. The worker calls `normalise` for each envelope and
+reads the counters; `tocsin normalise` runs `normalised_lines`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+
+from pipeline.captured import read_line
+from pipeline.envelope import Envelope, masked, open_envelope
+from pipeline.errors import InvalidValue
+from pipeline.event import Event, Rejected
+from pipeline.normalise.definitions import Definitions
+
+_NO_RAW: dict[str, object] = {}
+
+
+class Normaliser:
+    """Makes events by these definitions.
+
+    `dropped` counts notifications that no definition covered, where those are not wanted.
+    `unconvertible` counts, by trait name, values that were left out because they did not convert.
+    """
+
+    def __init__(
+        self,
+        definitions: Definitions,
+        *,
+        drop_unmatched: bool = False,
+        store_raw: Collection[str] = (),
+    ) -> None:
+        self._find = definitions.find
+        self._drop_unmatched = drop_unmatched
+        self._raw_priorities = frozenset(priority.lower() for priority in store_raw)
+        self.dropped = 0
+        self.unconvertible: Counter[str] = definitions.unconvertible
+
+    def normalise(self, envelope: Envelope) -> Event | Rejected | None:
+        """The event of a notification; None for one that is dropped (events-in 20)."""
+        message_id, event_type, _, priority, generated, document = envelope
+        definition, matched = self._find(event_type)
+        if self._drop_unmatched and not matched:
+            self.dropped += 1
+            return None
+        values = definition.extract(document)
+        raw = _NO_RAW
+        if priority in self._raw_priorities:
+            try:
+                raw = masked(document)
+            except RecursionError:
+                return Rejected("The payload is nested too deeply to be kept (store_raw).")
+        return Event(message_id, event_type, generated, values, definition.types(values), raw)
+
+
+def normalised_lines(
+    lines: Iterable[bytes], normaliser: Normaliser, *, received_at: datetime | None = None
+) -> Iterator[tuple[int, Event | Rejected]]:
+    """The event, or the reason for there being none, of each line; lines count from 1.
+
+    Lines are as `pipeline.captured` reads them. Blank ones, and what is dropped, are passed over.
+    """
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        result = _normalised_line(line, normaliser, received_at)
+        if result is not None:
+            yield number, result
+
+
+def _normalised_line(
+    line: bytes, normaliser: Normaliser, received_at: datetime | None
+) -> Event | Rejected | None:
+    try:
+        body, content_type, headers, _ = read_line(line)
+    except InvalidValue as error:
+        return Rejected(str(error))
+    opened = open_envelope(body, content_type, headers, received_at=received_at)
+    return opened if isinstance(opened, Rejected) else normaliser.normalise(opened)
