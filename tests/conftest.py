@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import pika
 import pika.exceptions
 import psycopg
 import pytest
+
+pytest_plugins = ["listeners.rabbitmq_server"]
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
@@ -54,6 +57,19 @@ _missing: dict[Server, str] = {}
 def _unreachable(server: Server, error: Exception) -> str:
     _missing[server] = str(error).strip() or type(error).__name__
     return f"no server at {server.variable}: {_missing[server]}"
+
+
+@pytest.fixture(scope="session")
+def skip_without() -> Callable[..., NoReturn]:
+    """Skips what needs a server that is not here, and lets the end of the run say so.
+
+    `skip_without(error, variable=…, default=…, promises=…, start=…)`; see `Server`.
+    """
+
+    def skip(error: Exception, **server: str) -> NoReturn:
+        pytest.skip(_unreachable(Server(**server), error))
+
+    return skip
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,144 @@
+"""Listens on one RabbitMQ broker: connects, works off batches, comes back after what happens.
+
+A batch is decided on in the listener's own thread. Only what has something to commit goes to a
+second one, while this thread answers the broker (heartbeats), however long the database takes.
+The batch is acknowledged after that and never before, so whatever is lost on the way, a
+connection, the broker, this process, the broker still has the batch and sends it again.
+
+Only the listener's thread touches the connection. Made by the composition root, one per broker.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import structlog
+from pika.exceptions import AMQPError
+
+from pipeline.errors import BrokerError
+from pipeline.listeners.base import Stopped, Worker
+from pipeline.listeners.rabbitmq.backoff import Backoff
+from pipeline.listeners.rabbitmq.committer import Committer
+from pipeline.listeners.rabbitmq.connection import (
+    broker_name,
+    cause,
+    connect,
+    connection_parameters,
+)
+from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Batch, Consumer
+from pipeline.listeners.rabbitmq.lookout import Lookout
+from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
+from pipeline.listeners.rabbitmq.topology import Topology
+
+Decisions = TypeVar("Decisions")
+
+
+class RabbitmqListener(Generic[Decisions]):
+    """A `pipeline.listeners.base.Listener` for the broker at `url`.
+
+    Raises `InvalidValue` where `url` or a TLS file cannot be used; nothing is connected before
+    `run`. `jitter` gives a number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        settings: RabbitmqSettings,
+        url: str,
+        worker: Worker[Decisions],
+        *,
+        log: Any = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._parameters = connection_parameters(url, settings)
+        self._broker = broker_name(self._parameters)
+        self.name = f"rabbitmq {self._broker}"
+        self._worker = worker
+        self._log = (log or structlog.get_logger()).bind(broker=self._broker)
+        self._jitter = jitter
+        self._stopping = False
+
+    def run(self) -> None:
+        """Listen until `stop`, through every loss of the connection."""
+        committer = Committer(self._worker.commit, f"{self.name} commit")
+        backoff = self._backoff()
+        try:
+            while not self._stopping:
+                began = time.monotonic()
+                try:
+                    self._listen(committer)
+                except BrokerError as refusal:
+                    tell, reason = self._log.error, str(refusal)
+                except AMQPError as error:
+                    tell, reason = self._log.warning, cause(error)
+                else:
+                    break
+                if time.monotonic() - began > self._settings.reconnect_max_seconds:
+                    backoff.reset()
+                seconds = backoff.step()
+                tell("rabbitmq.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
+                self._pause(seconds)
+        except Stopped:
+            self._log.warning("rabbitmq.batch_returned", reason="stopped before it was committed")
+        finally:
+            committer.close()
+        self._log.info("rabbitmq.stopped")
+
+    def stop(self) -> None:
+        """Take no more messages; finish the batch in hand, acknowledge it, return from `run`.
+
+        Sets a flag and nothing else, so that it is safe in a signal handler.
+        """
+        self._stopping = True
+
+    def _listen(self, committer: Committer[Decisions]) -> None:
+        """One connection, from its beginning to its end."""
+        connection = connect(self._parameters)
+        try:
+            self._log.info("rabbitmq.connected")
+            consumer = Consumer(connection, self._settings, self._broker, self._log)
+            lookout = self._lookout(connection, consumer)
+            while not self._stopping:
+                lookout.look()
+                batch = consumer.next_batch()
+                if batch:
+                    self._work_off(batch, consumer, committer)
+            consumer.finish()
+        finally:
+            self._close(connection)
+
+    def _work_off(self, batch: Batch, consumer: Consumer, committer: Committer[Decisions]) -> None:
+        decisions = self._worker.decide(batch.messages)
+        if decisions is not None:
+            consumer.stay_alive_until(committer.begin(decisions))
+        consumer.acknowledge(batch)
+
+    def _lookout(self, connection: Any, consumer: Consumer) -> Lookout:
+        def complain(reason: str) -> None:
+            self._log.error("rabbitmq.refused", reason=reason)
+
+        topology = Topology(self._settings, connection, complain)
+        queues = self._settings.queue_names()
+        return Lookout(queues, topology, consumer, self._backoff(), self._log)
+
+    def _backoff(self) -> Backoff:
+        settings = self._settings
+        return Backoff(
+            settings.reconnect_min_seconds, settings.reconnect_max_seconds, self._jitter
+        )
+
+    def _close(self, connection: Any) -> None:
+        """Close what is still open; the broker then returns what was not acknowledged."""
+        if connection.is_open:
+            try:
+                connection.close()
+            except AMQPError as error:
+                self._log.debug("rabbitmq.closed_hard", reason=cause(error))
+
+    def _pause(self, seconds: float) -> None:
+        over = time.monotonic() + seconds
+        while not self._stopping and (left := over - time.monotonic()) > 0:
+            time.sleep(min(left, TICK_SECONDS))
