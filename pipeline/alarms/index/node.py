@@ -1,6 +1,6 @@
 """Nodes: the rows of one shape, split so that an event meets few of them.
 
-A node is a single row, a list of rows, or, from 24 rows on, a split. The split takes what is most
+A node is a single row, a list of rows, or, from 12 rows on, a split. The split takes what is most
 selective: the equality with the most distinct constants (`ByValue`: one look-up, and the rest of
 the conditions may split its children again), else the order conditions (`ByBound`: what lies on
 the right side of the event's value), else none (`ById`: a scan). A split stays until it is empty.
@@ -22,7 +22,7 @@ from pipeline.alarms.conditions import Reader
 from pipeline.alarms.index.shape import ALARM_ID, SHAPE, Row, Shape
 from pipeline.event import Event
 
-SPLIT_AT = 24
+SPLIT_AT = 12
 DEEPEST = 8
 """How many equalities a path may split on; a query may have thousands."""
 _AFTER_EVERY_ID = chr(0x10FFFF)
