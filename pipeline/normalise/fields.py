@@ -93,7 +93,7 @@ def item(value: Any, step: str | int) -> Any:
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 _QUOTED = r"""'[^'\\*]+'|"[^"\\*]+\""""
 _STEP = re.compile(rf"\.(?:({_NAME})|({_QUOTED}))|\[(?:({_NAME})|({_QUOTED})|(-?[0-9]+))\]")
-_SPLIT = re.compile(r"\.`split\(([^\s'\",()`\\]+), *(-?[0-9]+), *(-?[0-9]+)\)`")
+_SPLIT = re.compile(r"\.`split\((?:([^\s'\",()`\\]+)|'([^'`\\]+)'), *(-?[0-9]+), *(-?[0-9]+)\)`")
 _KEYWORDS = {"where", "wherenot", "true", "false", "null"}
 
 
@@ -108,7 +108,7 @@ def parse(path: str) -> Field:
             warnings.simplefilter("ignore", DeprecationWarning)
             return QueryField(parse_query(path))
     except Exception as error:
-        detail = str(error) or type(error).__name__
+        detail = (str(error) or type(error).__name__).rstrip(".! ")
         raise InvalidValue(
             f"{path!r} is not a field path: {detail}. Write names joined by dots, such as"
             " payload.initiator.id, and quote a name that has other characters than letters,"
@@ -134,7 +134,7 @@ def _plain(path: str) -> PlainField | None:
     if position == len(rest):
         return PlainField(tuple(steps))
     if cut := _SPLIT.fullmatch(rest, position):
-        return PlainField(tuple(steps), Split(cut[1], int(cut[2]), int(cut[3])))
+        return PlainField(tuple(steps), Split(cut[1] or cut[2], int(cut[3]), int(cut[4])))
     return None
 
 

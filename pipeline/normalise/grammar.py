@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, pre_load
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validates_schema
 
 from pipeline import registry
 from pipeline.errors import InvalidValue
@@ -99,6 +99,10 @@ class _Trait(fields.Field[Trait]):
     `{fields, type, plugin}`.
     """
 
+    default_error_messages = {  # noqa: RUF012 -- marshmallow's own way
+        "null": "is empty. Name the field, or list of fields, that holds the value."
+    }
+
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Trait:
         form = value if isinstance(value, Mapping) else {"fields": value}
         try:
@@ -142,10 +146,9 @@ class _TraitSchema(Schema):
     type = _Type(load_default=TraitType.TEXT)
     plugin = _Plugin(load_default=None)
 
-    @pre_load
-    def _known_keys(self, data: Mapping[str, Any], **_: Any) -> Mapping[str, Any]:
-        _refuse_slips(data, ("fields", "type", "plugin"))
-        return data
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _known_keys(self, _data: Any, original: Mapping[str, Any], **_: Any) -> None:
+        _refuse_slips(original, ("fields", "type", "plugin"))
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> Trait:
@@ -179,16 +182,15 @@ class DefinitionSchema(Schema):
     traits = _Traits(
         required=True,
         error_messages={
-            "required": "is missing. Write {} for the default traits alone.",
-            "null": "is empty. Write {} for the default traits alone.",
+            "required": "is missing. Write {{}} for the default traits alone.",
+            "null": "is empty. Write {{}} for the default traits alone.",
         },
     )
 
-    @pre_load
-    def _known_keys(self, data: Any, **_: Any) -> Any:
-        if isinstance(data, Mapping):
-            _refuse_slips(data, ("event_type", "traits"))
-        return data
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _known_keys(self, _data: Any, original: Any, **_: Any) -> None:
+        if isinstance(original, Mapping):
+            _refuse_slips(original, ("event_type", "traits"))
 
     @post_load
     def _made(self, data: dict[str, Any], **_: Any) -> ParsedDefinition:
@@ -274,4 +276,4 @@ def _is_text(value: Any) -> bool:
 
 
 def _not_a(what: str, value: Any) -> str:
-    return f"{value!r} is not a {what}. Write a text."
+    return f"{value!r} is not a {what}. Write a text, in quotes if need be."
