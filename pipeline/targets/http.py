@@ -238,5 +238,6 @@ def _plain_reason(causes: list[BaseException]) -> str:
 def _quieten_urllib3() -> None:
     """urllib3 logs whole URLs, secrets and all, and warns of each unverified request, which is
     what the action's URL or the settings asked for."""
-    logging.getLogger("urllib3").setLevel(logging.ERROR)
+    for name in ("urllib3.connection", "urllib3.connectionpool"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)

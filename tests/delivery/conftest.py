@@ -6,12 +6,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from builders import NOON
-from delivery.receivers import PATIENCE, Certificates
 
 from pipeline.receiver import Receiver
 from pipeline.targets.http import HttpSender
 from pipeline.targets.settings import DeliverySettings
+
+from builders import NOON
+from delivery.receivers import PATIENCE, Certificates
 
 
 @pytest.fixture

@@ -10,6 +10,13 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+
+from pipeline.errors import InvalidValue
+from pipeline.notification import Delivered, Failed, Outcome, Refused
+from pipeline.receiver import Callback, Receiver, Reply
+from pipeline.targets.http import KEPT_BYTES, READ_BYTES, HttpSender
+from pipeline.targets.settings import DeliverySettings
+
 from builders import NOON
 from delivery.receivers import (
     PATIENCE,
@@ -21,12 +28,6 @@ from delivery.receivers import (
     say,
     trickle,
 )
-
-from pipeline.errors import InvalidValue
-from pipeline.notification import Delivered, Failed, Outcome, Refused
-from pipeline.receiver import Callback, Receiver, Reply
-from pipeline.targets.http import KEPT_BYTES, READ_BYTES, HttpSender
-from pipeline.targets.settings import DeliverySettings
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from builders import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +17,8 @@ from pipeline.retry import (
     RetryAt,
     next_step,
 )
+
+from builders import NOON
 
 JITTERS = st.floats(0, 1, exclude_max=True)
 DELAYS = st.lists(st.timedeltas(timedelta(), timedelta(days=30)), min_size=1, max_size=12)

@@ -1,0 +1,187 @@
+"""What each target tells its receiver (alarms 14, 15)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import CapturingLogger
+
+from pipeline import targets
+from pipeline.alarms.alarm import Severity, State
+from pipeline.errors import InvalidValue
+from pipeline.notification import Delivered, Delivery
+from pipeline.receiver import Receiver
+from pipeline.targets import Targets, webhook
+from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.test import TestTarget
+
+from builders import NOON, a_delivery, a_notification, an_event
+from delivery.receivers import PATIENCE
+
+
+@pytest.fixture
+def log() -> CapturingLogger:
+    """What the targets log to."""
+    return CapturingLogger()
+
+
+@pytest.fixture
+def installed(log: CapturingLogger) -> Iterator[Targets]:
+    """The installed targets."""
+    installed = Targets(DeliverySettings(**PATIENCE), clock=lambda: NOON, log=log)
+    yield installed
+    installed.close()
+
+
+# --- every target --------------------------------------------------------------------------------
+
+
+def test_the_schemes_of_tocsins_own_targets_are_installed() -> None:
+    assert {"http", "https", "log", "test"} <= set(targets.schemes())
+
+
+@pytest.mark.parametrize("scheme", ["http", "log", "test", "LOG"])
+def test_every_target_delivers_and_says_so(
+    installed: Targets, receiver: Receiver, scheme: str
+) -> None:
+    action = f"{receiver.url}/hook" if scheme == "http" else f"{scheme}://"
+    target = installed.for_action(action)
+
+    assert isinstance(target.deliver(a_delivery(action)), Delivered)
+    assert installed.for_action(action) is target
+
+
+def test_http_and_https_share_one_target(installed: Targets) -> None:
+    assert installed.for_action("http://a/") is installed.for_action("https://b/")
+
+
+@pytest.mark.parametrize("action", ["htp://host/", "trust+http://host/", "no url", ""])
+def test_an_unknown_scheme_is_said_with_those_that_are_known(
+    installed: Targets, action: str
+) -> None:
+    with pytest.raises(InvalidValue, match="Use one of http, https, log, test"):
+        installed.for_action(action)
+
+
+# --- http and https ------------------------------------------------------------------------------
+
+
+def _a_fixed_delivery(action: str) -> Delivery:
+    event = an_event(message_id="m-1", user="zoë", count=2**70, ratio=0.5)
+    told = a_notification(
+        alarm_id="a-1",
+        alarm_name='quoted "name"',
+        severity=Severity.MODERATE,
+        previous=State.INSUFFICIENT_DATA,
+        current=State.ALARM,
+        reason="Event <id=m-1,event_type=identity.user.deleted> hits the query <query=[]>.",
+        reason_data={"type": "event", "event": event.as_dict()},
+    )
+    return a_delivery(action, delivery_id="d-1", notification=told)
+
+
+def test_a_callback_is_aodhs_byte_for_byte(installed: Targets, receiver: Receiver) -> None:
+    """alarms 12, 14."""
+    action = f"{receiver.url}/hook?a=b%20c"
+    installed.for_action(action).deliver(_a_fixed_delivery(action))
+
+    (callback,) = receiver.callbacks
+    assert (callback.method, callback.path) == ("POST", "/hook?a=b%20c")
+    assert callback.headers["content-type"] == "application/json"
+    assert callback.body == (
+        b'{"alarm_name": "quoted \\"name\\"", "alarm_id": "a-1", "severity": "moderate",'
+        b' "previous": "insufficient data", "current": "alarm",'
+        b' "reason": "Event <id=m-1,event_type=identity.user.deleted> hits the query'
+        b' <query=[]>.", "reason_data": {"type": "event", "event": {"message_id": "m-1",'
+        b' "event_type": "identity.user.deleted", "generated": "2026-01-02T12:00:00",'
+        b' "traits": [["user", 1, "zo\\u00eb"], ["count", 2, 1180591620717411303424],'
+        b' ["ratio", 3, 0.5]], "raw": {}}}}'
+    )
+
+
+def test_every_attempt_of_a_delivery_is_the_same_request(
+    installed: Targets, receiver: Receiver
+) -> None:
+    """delivery 3: each attempt carries the same `webhook-id`."""
+    delivery = a_delivery(receiver.url)
+    for _ in range(2):
+        installed.for_action(receiver.url).deliver(delivery)
+
+    first, second = receiver.callbacks
+    assert first == second
+    assert first.headers["webhook-id"] == delivery.delivery_id
+    assert first.headers["x-openstack-request-id"] == f"req-{delivery.delivery_id}"
+
+
+def test_a_number_that_json_does_not_know_is_null() -> None:
+    told = a_notification(
+        reason_data={"a": float("nan"), "b": [float("inf"), {"c": -float("inf")}], "d": 1.5}
+    )
+    body = json.loads(webhook.body(told), parse_constant=pytest.fail)
+
+    assert body["reason_data"] == {"a": None, "b": [None, {"c": None}], "d": 1.5}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(reason_data=st.dictionaries(st.text(), JSON), name=st.text())
+def test_any_notification_has_a_body_of_valid_ascii_json(
+    reason_data: dict[str, Any], name: str
+) -> None:
+    body = webhook.body(a_notification(reason_data=reason_data, alarm_name=name))
+
+    assert body.isascii()
+    assert json.loads(body, parse_constant=pytest.fail)["alarm_name"] == name
+
+
+@pytest.mark.parametrize(
+    ("action", "wanted"),
+    [
+        ("https://h/", None),
+        ("https://h/?aodh-alarm-ssl-verify=0", False),
+        ("https://h/?aodh-alarm-ssl-verify=1", True),
+        ("https://h/?x=1&aodh-alarm-ssl-verify=0#f", False),
+        ("https://h/?aodh-alarm-ssl-verify=0&aodh-alarm-ssl-verify=1", True),
+        ("https://h/?aodh-alarm-ssl-verify=", None),
+        ("https://h/?aodh-alarm-ssl-verify=no", True),
+        ("https://h/#?aodh-alarm-ssl-verify=0", None),
+    ],
+)
+def test_an_action_says_whether_to_verify(action: str, wanted: bool | None) -> None:
+    """alarms 15: whoever misspells it is on the safe side."""
+    assert webhook.wants_verify(action) is wanted
+
+
+# --- log and test --------------------------------------------------------------------------------
+
+
+def test_log_writes_the_notification_without_secrets(
+    installed: Targets, log: CapturingLogger
+) -> None:
+    delivery = a_delivery("log://user:hunter22@x/?token=abcd")
+    installed.for_action("log://").deliver(delivery)
+
+    (call,) = log.calls
+    assert (call.method_name, call.args) == ("info", ("notification",))
+    assert call.kwargs["alarm_name"] == delivery.notification.alarm_name
+    assert call.kwargs["reason"] == delivery.notification.reason
+    assert call.kwargs["current"] == "alarm"
+    assert call.kwargs["action"] == "log://user:***@x/?token=***"
+
+
+def test_test_keeps_what_it_was_given(installed: Targets) -> None:
+    target = installed.for_action("test://")
+    delivery = a_delivery("test://")
+    target.deliver(delivery)
+
+    assert isinstance(target, TestTarget)
+    assert list(target.received) == [delivery]
