@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.options import option
@@ -24,6 +25,7 @@ from pipeline.pipelines_schema import SourceEntry, read_pipelines
 from pipeline.yaml_source import Document
 
 ALARMS = "alarms://"
+SHIPPED_PIPELINES = Path(__file__).parent / "defaults" / "pipelines.yaml"
 
 # Event types are free text: a bound, so that a service that puts ids into them costs time only.
 _REMEMBERED_EVENT_TYPES = 4096
@@ -39,6 +41,11 @@ class RoutingSettings:
         "ships, which sends all events to the alarms.",
         path=True,
     )
+
+    @property
+    def file(self) -> Path:
+        """The pipelines file that is meant."""
+        return Path(self.pipelines) if self.pipelines else SHIPPED_PIPELINES
 
 
 class Route(NamedTuple):

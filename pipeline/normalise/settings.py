@@ -16,7 +16,7 @@ class NormaliseSettings:
     """How notifications become events."""
 
     definitions: str = option(
-        "", "Path of event_definitions.yaml; empty for the one that Tocsin comes with."
+        "", "Path of event_definitions.yaml; empty for the one that Tocsin comes with.", path=True
     )
     drop_unmatched_notifications: bool = option(
         False, "Drop (and count) what no definition matches, instead of giving it default traits."

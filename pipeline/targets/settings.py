@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from pipeline.options import option
 from pipeline.retry import DEFAULT_DELAYS
@@ -21,12 +22,13 @@ class DeliverySettings:
         None,
         "PEM file, or directory of hashed certificates, of the authorities to trust"
         " instead of the public ones.",
+        path=True,
     )
     client_certificate: str | None = option(
-        None, "PEM file of the certificate to show to https receivers that ask for one."
+        None, "PEM file of the certificate to show to https receivers that ask for one.", path=True
     )
     client_key: str | None = option(
-        None, "PEM file of its private key, where it is not in the same file."
+        None, "PEM file of its private key, where it is not in the same file.", path=True
     )
     connect_timeout_seconds: float = option(
         5.0, "Longest wait for a connection, for TLS, and for a request to be taken.", minimum=0.1
@@ -52,6 +54,11 @@ class DeliverySettings:
     poll_seconds: float = option(
         1.0, "How often to look for what is due when nothing wakes the notifier.", minimum=0.01
     )
+
+    @property
+    def retry_delays(self) -> tuple[timedelta, ...]:
+        """The delays as time spans."""
+        return tuple(timedelta(seconds=seconds) for seconds in self.retry_delays_seconds)
 
     @property
     def longest_attempt_seconds(self) -> float:

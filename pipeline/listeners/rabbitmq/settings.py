@@ -96,13 +96,17 @@ class RabbitmqSettings:
         minimum=0.01,
     )  # fmt: skip
     tls_ca_file: str | None = option(
-        None, "For amqps://: the CA certificates (PEM) to trust in place of the system's."
+        None,
+        "For amqps://: the CA certificates (PEM) to trust in place of the system's.",
+        path=True,
     )
     tls_cert_file: str | None = option(
-        None, "For amqps://: the client certificate (PEM) to show, if the broker asks for one."
+        None,
+        "For amqps://: the client certificate (PEM) to show, if the broker asks for one.",
+        path=True,
     )
     tls_key_file: str | None = option(
-        None, "The key (PEM) of tls_cert_file, when it is not in the same file."
+        None, "The key (PEM) of tls_cert_file, when it is not in the same file.", path=True
     )
 
     def queue_names(self) -> tuple[str, ...]:

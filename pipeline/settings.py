@@ -1,0 +1,149 @@
+"""Settings: the defaults, a file and the environment → one frozen `Settings`.
+
+The only place that reads a settings file or the environment. Each section is the dataclass of the
+part that it configures; a setting `a.b` is the key `b` under `a` in tocsin.yaml and the variable
+`TOCSIN_A_B`, which goes before the file. An empty variable counts as not set. Called by the
+composition root and by `tocsin config show`; creates nothing.
+
+The file is the one named by --config, else by TOCSIN_CONFIG, else the first that exists of
+./tocsin.yaml, the user's (~/.config/tocsin/tocsin.yaml) and /etc/tocsin/tocsin.yaml. A relative
+path in a file is meant from that file's folder.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple, get_type_hints
+
+from platformdirs import user_config_path, user_state_path
+
+from pipeline import yaml_source
+from pipeline.feed import AlarmsSettings
+from pipeline.listeners.http import HttpSettings
+from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
+from pipeline.logs import LogSettings
+from pipeline.masking import MASK, mask_url, masked
+from pipeline.normalise.settings import NormaliseSettings
+from pipeline.option_schema import options_of
+from pipeline.option_sources import fill, variable
+from pipeline.process import ProcessSettings
+from pipeline.registry import did_you_mean
+from pipeline.routing import RoutingSettings
+from pipeline.store.settings import DatabaseSettings, parse_url
+from pipeline.targets.settings import DeliverySettings
+
+PREFIX = "TOCSIN_"
+FILE_VARIABLE = "TOCSIN_CONFIG"
+FILE_NAME = "tocsin.yaml"
+_TEST_PREFIX = "TOCSIN_TEST_"
+
+# What a value must be beyond its type; each raises InvalidValue.
+_CHECKS: Mapping[str, Callable[[Any], object]] = {"database.url": parse_url}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, a section for each part."""
+
+    database: DatabaseSettings = field(default_factory=DatabaseSettings)
+    rabbitmq: RabbitmqSettings = field(default_factory=RabbitmqSettings)
+    http: HttpSettings = field(default_factory=HttpSettings)
+    normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
+    process: ProcessSettings = field(default_factory=ProcessSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSettings:
+    """The effective settings: where each `a.b` came from, from which file, what to be told.
+
+    An origin is `default`, `tocsin.yaml:3` or `environment TOCSIN_A_B`. `file` is None where
+    there is no settings file. A warning names a variable that looks like a setting and is none.
+    """
+
+    settings: Settings
+    origins: Mapping[str, str]
+    file: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class Row(NamedTuple):
+    """One line of `tocsin config show`, fit to be seen by anybody."""
+
+    key: str
+    value: str
+    origin: str
+
+
+def load(config_path: str | Path | None, environ: Mapping[str, str]) -> LoadedSettings:
+    """Read the settings. Raises `ConfigError` with all problems of file and environment."""
+    file = _file(config_path, environ)
+    document = yaml_source.load_file(file) if file else None
+    filled = fill(sections(), document, environ, PREFIX, _CHECKS)
+    settings = Settings(**filled.sections)
+    if not settings.database.url:
+        settings = replace(settings, database=replace(settings.database, url=_default_url()))
+    return LoadedSettings(settings, filled.origins, file, tuple(_warnings(environ)))
+
+
+def sections() -> dict[str, type]:
+    """Every section's dataclass, by name."""
+    return get_type_hints(Settings)
+
+
+def show(loaded: LoadedSettings) -> list[Row]:
+    """Every setting with its value and origin, secrets masked."""
+    return [
+        Row(key, _shown(value, secret=secret), loaded.origins[key])
+        for key, value, secret in _values(loaded.settings)
+    ]
+
+
+def default_files() -> list[Path]:
+    """Where a settings file is looked for when none is named, in this order."""
+    return [
+        Path(FILE_NAME),
+        user_config_path("tocsin") / FILE_NAME,
+        Path("/etc/tocsin") / FILE_NAME,
+    ]
+
+
+def _file(config_path: str | Path | None, environ: Mapping[str, str]) -> Path | None:
+    if named := config_path or environ.get(FILE_VARIABLE):
+        return Path(named)
+    return next((path for path in default_files() if path.is_file()), None)
+
+
+def _default_url() -> str:
+    return f"sqlite:///{user_state_path('tocsin') / 'tocsin.sqlite'}"
+
+
+def _warnings(environ: Mapping[str, str]) -> Iterator[str]:
+    names = ((name, option) for name, type in sections().items() for option in options_of(type))
+    known = {FILE_VARIABLE, *(variable(PREFIX, name, option) for name, option in names)}
+    for name in sorted(environ.keys() - known):
+        if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX):
+            hint = did_you_mean(name, sorted(known))
+            yield f"environment {name}: no setting has this name.{hint}"
+
+
+def _values(settings: Settings) -> Iterator[tuple[str, Any, bool]]:
+    for name, section in sections().items():
+        for option in options_of(section).values():
+            value = getattr(getattr(settings, name), option.name)
+            yield f"{name}.{option.name}", value, option.secret
+
+
+def _shown(value: Any, *, secret: bool) -> str:
+    """A value as it would be written in the file."""
+    if secret and value:
+        return MASK
+    if isinstance(value, str):
+        return mask_url(value)
+    return json.dumps(masked(value), ensure_ascii=False)
