@@ -8,11 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from builders import an_event
 
 from pipeline import publishers
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
+
+from builders import an_event
 
 
 def test_json_writes_one_line_of_json_for_each_event_in_order(tmp_path: Path) -> None:

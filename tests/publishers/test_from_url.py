@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import structlog
-from builders import an_event
 
 from pipeline import publishers
 from pipeline.errors import InvalidValue
 from pipeline.publishers import Publishers
 from pipeline.publishers.test import TestPublisher
+
+from builders import an_event
 
 HAVE = "alarms://, file://, log://, test://"
 
