@@ -24,12 +24,13 @@ _EXAMPLES = (
 
 @dataclass(frozen=True, slots=True)
 class DatabaseSettings:
-    """The `database` settings. Where `url` is empty, the composition root names a file."""
+    """The `database` settings. Where `url` is empty, `pipeline.settings` names a file."""
 
     url: str = option(
         "",
         "Database that holds alarms, history and deliveries: sqlite:///FILE or "
-        "postgresql://USER:PASSWORD@HOST/NAME.",
+        "postgresql://USER:PASSWORD@HOST/NAME. Empty: a SQLite file in the user's state directory "
+        "(~/.local/state/tocsin/tocsin.sqlite).",
     )
     pool_size: int = option(
         10, "How many connections one process may hold open at a time.", minimum=2

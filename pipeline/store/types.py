@@ -6,7 +6,9 @@ can hold, and every text sorts by code point (SQLite's order; PostgreSQL's colla
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BigInteger, Dialect, Integer, Text, TypeDecorator
@@ -36,12 +38,7 @@ class Instant(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
-        if value.tzinfo is None:
-            raise ValueError(f"a moment needs its time zone: {value!r}")
-        value = value.astimezone(UTC)
-        if dialect.name == "postgresql":
-            return value
-        return f"{value.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+        return _utc(value) if dialect.name == "postgresql" else instant_text(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -72,3 +69,30 @@ class WireKey(WireText):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else storable_key(value)
+
+
+def encoder(type_: TypeEngine[Any]) -> Callable[[Any], Any] | None:
+    """What makes a value of this column ready for JSON and SQLite; None: it is so by itself.
+
+    Not to be called for a None, which is ready in every column.
+    """
+    return _ENCODERS.get(type(type_))
+
+
+@lru_cache(maxsize=1_000)
+def instant_text(value: datetime) -> str:
+    """ISO 8601 in UTC with microseconds: texts of one width, which sort as the moments do."""
+    return f"{_utc(value).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError(f"a moment needs its time zone: {value!r}")
+    return value.astimezone(UTC)
+
+
+_ENCODERS: dict[type, Callable[[Any], Any]] = {
+    Instant: instant_text,
+    WireText: storable_text,
+    WireKey: storable_key,
+}

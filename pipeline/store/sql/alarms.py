@@ -22,6 +22,7 @@ from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
 from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
 from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
+from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.part import Part
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
@@ -172,12 +173,14 @@ class SqlAlarms(Part):
             _check_ids(alarm)
         ids = [alarm.alarm_id for alarm in alarms]
         try:
-            connection.execute(insert(_alarm), [alarm_row(alarm, revision) for alarm in alarms])
+            insert_all(connection, _alarm, [alarm_row(alarm, revision) for alarm in alarms])
         except IntegrityError as error:
             which = f"the id {ids[0]}" if len(ids) == 1 else "one of these ids"
             raise InvalidValue(f"there is already an alarm with {which}", "alarm_id") from error
         # One that was deleted and comes back is no longer deleted for those who follow.
-        connection.execute(delete(_deleted).where(_deleted.c.alarm_id.in_(ids)))
+        key = _deleted.c.alarm_id
+        back = delete(_deleted).where(among(connection, key))
+        execute_given(connection, back, [key], [(alarm_id,) for alarm_id in ids])
         changes = [(alarm, alarm_document(alarm)) for alarm in alarms]
         self._record(connection, "creation", changes, actor)
 
@@ -204,7 +207,7 @@ class SqlAlarms(Part):
             }
             for alarm, change in changes
         ]
-        connection.execute(insert(_history), rows)
+        insert_all(connection, _history, rows)
 
 
 def _next_revision(connection: Connection) -> int:

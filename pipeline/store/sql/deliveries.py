@@ -13,8 +13,9 @@ from pipeline.notification import Attempt, Delivery
 from pipeline.store import schema
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from
+from pipeline.store.sql.bulk import among, execute_given
 from pipeline.store.sql.outbox import delivery_from, disabled_reasons, enable
-from pipeline.store.sql.part import Part, portions
+from pipeline.store.sql.part import Part
 
 _delivery, _notification, _attempt = (
     schema.delivery.c,
@@ -135,13 +136,15 @@ class SqlDeliveries(Part):
 
 def _delete(connection: Connection, rows: Sequence[Any]) -> None:
     """Delete deliveries and their attempts, and notifications that no delivery is left of."""
-    delivery_ids = [row.delivery_id for row in rows]
-    connection.execute(delete(schema.attempt).where(_attempt.delivery_id.in_(delivery_ids)))
-    connection.execute(delete(schema.delivery).where(_delivery.delivery_id.in_(delivery_ids)))
-    left = exists().where(_delivery.notification_id == _notification.notification_id)
-    for ids in portions(sorted({row.notification_id for row in rows})):
-        of_them = _notification.notification_id.in_(ids)
-        connection.execute(delete(schema.notification).where(of_them, ~left))
+    ids = [(row.delivery_id,) for row in rows]
+    for table in (schema.attempt, schema.delivery):
+        key = table.c.delivery_id
+        execute_given(connection, delete(table).where(among(connection, key)), [key], ids)
+    key = _notification.notification_id
+    left = exists().where(_delivery.notification_id == key)
+    unused = delete(schema.notification).where(among(connection, key), ~left)
+    told = sorted({(row.notification_id,) for row in rows})
+    execute_given(connection, unused, [key], told)
 
 
 def _dead(

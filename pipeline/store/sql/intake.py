@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, select
 
 from pipeline.alarms.alarm import Alarm, Transition
 from pipeline.dispatch import receiver
@@ -21,19 +21,10 @@ from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
-from pipeline.store.sql.part import Part, insert_new, portions
+from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
+from pipeline.store.sql.part import Part
 
 _alarm, _firing = schema.alarm, schema.firing
-
-_SET_STATE = (
-    update(_alarm)
-    .where(_alarm.c.alarm_id == bindparam("of_alarm"))
-    .values(
-        state=bindparam("to_state"),
-        state_timestamp=bindparam("at"),
-        state_reason=bindparam("for_reason"),
-    )
-)
 
 
 class SqlIntake(Part):
@@ -61,30 +52,23 @@ class SqlTransaction:
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
         """The alarms as they now stand, held until the end; locked in one order by everybody."""
-        alarms = {}
-        for ids in portions(sorted(alarm_ids)):
-            statement = select(_alarm).where(_alarm.c.alarm_id.in_(ids))
-            locking = statement.order_by(_alarm.c.alarm_id).with_for_update()
-            for row in self._connection.execute(locking):
-                alarms[row.alarm_id] = alarm_from(row)
-        return alarms
+        key = _alarm.c.alarm_id
+        these = select(_alarm).where(among(self._connection, key)).order_by(key)
+        locking = these.with_for_update(of=_alarm)
+        ids = [(alarm_id,) for alarm_id in sorted(alarm_ids)]
+        rows = execute_given(self._connection, locking, [key], ids)
+        return {row.alarm_id: alarm_from(row) for row in rows}
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
         by_key = {(storable_key(a), storable_key(m)): (a, m) for a, m in pairs}
-        columns = (_firing.c.alarm_id, _firing.c.message_id)
-        found: set[tuple[str, str]] = set()
-        for keys in portions(sorted(by_key)):
-            statement = select(*columns).where(tuple_(*columns).in_(keys))
-            found.update(
-                by_key[row.alarm_id, row.message_id] for row in self._connection.execute(statement)
-            )
-        return found
+        key = (_firing.c.alarm_id, _firing.c.message_id)
+        statement = select(*key).where(among(self._connection, *key))
+        rows = execute_given(self._connection, statement, key, sorted(by_key))
+        return {by_key[row.alarm_id, row.message_id] for row in rows}
 
     def save_transitions(self, transitions: Sequence[Transition]) -> None:
         """Write, for each: alarm state, history, firing, notification, a delivery per action."""
-        if not transitions:
-            return
         firings, history, notifications = [], [], []
         deliveries: list[dict[str, Any]] = []
         reason_data = _ReasonData()
@@ -94,13 +78,11 @@ class SqlTransaction:
             notification = self._notification_row(transition, reason_data)
             notifications.append(notification)
             deliveries.extend(self._delivery_rows(transition, notification["notification_id"]))
-        execute = self._connection.execute
-        execute(insert(_firing), firings)
-        execute(_SET_STATE, _last_states(transitions))
-        execute(insert(schema.alarm_history), history)
-        execute(insert(schema.notification), notifications)
-        if deliveries:
-            execute(insert(schema.delivery), deliveries)
+        insert_all(self._connection, _firing, firings)
+        update_all(self._connection, _alarm, "alarm_id", _last_states(transitions))
+        insert_all(self._connection, schema.alarm_history, history)
+        insert_all(self._connection, schema.notification, notifications)
+        insert_all(self._connection, schema.delivery, deliveries)
 
     def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
         """Keep what could not be understood; one that is kept already changes nothing."""
@@ -109,10 +91,9 @@ class SqlTransaction:
 
     def save_publications(self, publications: Sequence[Publication]) -> None:
         """Keep what a publisher did not take; due now unless they say when."""
-        if publications:
-            now = self._clock()
-            rows = [publication_row(publication, now) for publication in publications]
-            self._connection.execute(insert(schema.publication), rows)
+        now = self._clock()
+        rows = [publication_row(publication, now) for publication in publications]
+        insert_all(self._connection, schema.publication, rows)
 
     def _history_row(self, transition: Transition) -> dict[str, Any]:
         alarm = transition.alarm
@@ -193,10 +174,10 @@ def _last_states(transitions: Sequence[Transition]) -> list[dict[str, Any]]:
     last = {transition.alarm.alarm_id: transition for transition in transitions}
     return [
         {
-            "of_alarm": alarm_id,
-            "to_state": transition.current.value,
-            "at": transition.at,
-            "for_reason": transition.reason,
+            "alarm_id": alarm_id,
+            "state": transition.current.value,
+            "state_timestamp": transition.at,
+            "state_reason": transition.reason,
         }
         for alarm_id, transition in last.items()
     ]

@@ -10,6 +10,7 @@ from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.rows import publication_from, rejected_from
+from pipeline.store.sql.bulk import update_all
 from pipeline.store.sql.part import Part
 
 _rejected, _publication = schema.rejected_event.c, schema.publication.c
@@ -63,9 +64,8 @@ class SqlPublications(Part):
                 return []
         with self._database.write() as connection:
             rows = connection.execute(statement).all()
-            taken = _publication.publication_id.in_([row.publication_id for row in rows])
-            leased = update(schema.publication).where(taken).values(due_at=now + lease)
-            connection.execute(leased)
+            leased = [{"publication_id": r.publication_id, "due_at": now + lease} for r in rows]
+            update_all(connection, schema.publication, "publication_id", leased)
         return [publication_from(row) for row in rows]
 
     def published(self, publication_id: str) -> None:

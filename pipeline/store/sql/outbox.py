@@ -11,14 +11,15 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from pipeline.notification import Attempt, Delivery, Refused
 from pipeline.retry import DeadLetter, Done, RetryAt, Step
 from pipeline.store import schema
 from pipeline.store.documents import storable_key
 from pipeline.store.rows import attempt_row, notification_from
-from pipeline.store.sql.part import Part, insert_new, portions
+from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
+from pipeline.store.sql.part import Part
 
 _delivery, _notification = schema.delivery.c, schema.notification.c
 _disabled = schema.disabled_action.c
@@ -30,15 +31,14 @@ _CLAIMED_COLUMNS = (
     _delivery.attempts_before,
     *schema.notification.c,
 )
-_SETTLE = (
-    update(schema.delivery)
-    .where(_delivery.delivery_id == bindparam("of_delivery"))
-    .values(
-        {
-            name: bindparam(f"to_{name}")
-            for name in ("state", "attempts", "due_at", "lease", "finished_at", "last_error")
-        }
-    )
+_SETTLED_COLUMNS = (
+    _delivery.delivery_id,
+    _delivery.state,
+    _delivery.attempts,
+    _delivery.due_at,
+    _delivery.lease,
+    _delivery.finished_at,
+    _delivery.last_error,
 )
 
 
@@ -62,9 +62,9 @@ class SqlOutbox(Part):
         with self._database.write() as connection:
             rows = _take(connection, due, limit)
             token = self._new_id()
-            for ids in portions([row.delivery_id for row in rows]):
-                chosen = update(schema.delivery).where(_delivery.delivery_id.in_(ids))
-                connection.execute(chosen.values(due_at=now + lease, lease=token))
+            leased = {"due_at": now + lease, "lease": token}
+            claimed = [{"delivery_id": row.delivery_id, **leased} for row in rows]
+            update_all(connection, schema.delivery, "delivery_id", claimed)
             disabled = disabled_reasons(connection, {row.action for row in rows})
         return [delivery_from(row, token, disabled) for row in rows]
 
@@ -83,28 +83,24 @@ class SqlOutbox(Part):
                 row = rows.get(delivery.delivery_id)
                 if row is None:  # a person has deleted it meanwhile
                     continue
-                row["to_attempts"] += 1
-                attempts.append(attempt_row(attempt, row["to_attempts"]))
+                row["attempts"] += 1
+                attempts.append(attempt_row(attempt, row["attempts"]))
                 row |= _settled(row, delivery, attempt, step)
-            if attempts:
-                connection.execute(insert(schema.attempt), attempts)
-                connection.execute(_SETTLE, list(rows.values()))
+            insert_all(connection, schema.attempt, attempts)
+            update_all(connection, schema.delivery, "delivery_id", list(rows.values()))
             _disable_gone(connection, results)
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
-        by_lease: dict[str, list[str]] = {}
-        for delivery in deliveries:
-            by_lease.setdefault(delivery.lease, []).append(delivery.delivery_id)
-        if not by_lease:
+        if not deliveries:
             return
         now = self._clock()
+        key = (_delivery.delivery_id, _delivery.lease)
+        held = sorted((delivery.delivery_id, delivery.lease) for delivery in deliveries)
         with self._database.write() as connection:
-            for lease, delivery_ids in by_lease.items():
-                held = (_delivery.state == "pending") & (_delivery.lease == lease)
-                for ids in portions(sorted(delivery_ids)):
-                    chosen = update(schema.delivery).where(_delivery.delivery_id.in_(ids), held)
-                    connection.execute(chosen.values(due_at=now, lease=""))
+            still_held = among(connection, *key) & (_delivery.state == "pending")
+            given_back = update(schema.delivery).where(still_held).values(due_at=now, lease="")
+            execute_given(connection, given_back, key, held)
 
 
 def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
@@ -121,19 +117,17 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
 
 def disabled_reasons(connection: Connection, actions: Iterable[str]) -> dict[str, str]:
     """Why those of the actions that take nothing any more do so, by their key."""
-    reasons = {}
-    for keys in portions(sorted({storable_key(action) for action in actions})):
-        columns = select(_disabled.action_key, _disabled.reason)
-        for row in connection.execute(columns.where(_disabled.action_key.in_(keys))):
-            reasons[row.action_key] = row.reason
-    return reasons
+    key = _disabled.action_key
+    reasons = select(key, _disabled.reason).where(among(connection, key))
+    rows = execute_given(connection, reasons, [key], [(action,) for action in set(actions)])
+    return {row.action_key: row.reason for row in rows}
 
 
 def enable(connection: Connection, actions: Iterable[str]) -> None:
     """Let the actions take deliveries again."""
-    for keys in portions(sorted({storable_key(action) for action in actions})):
-        disabled = delete(schema.disabled_action).where(_disabled.action_key.in_(keys))
-        connection.execute(disabled)
+    key = _disabled.action_key
+    enabled = delete(schema.disabled_action).where(among(connection, key))
+    execute_given(connection, enabled, [key], [(action,) for action in sorted(set(actions))])
 
 
 def _take(connection: Connection, due: Any, limit: int) -> Sequence[Any]:
@@ -151,22 +145,13 @@ def _take(connection: Connection, due: Any, limit: int) -> Sequence[Any]:
 
 
 def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, dict[str, Any]]:
-    """How the deliveries now stand, as parameters of `_SETTLE`; locked in one order by all."""
-    rows = {}
-    for ids in portions(sorted(delivery_ids)):
-        statement = select(schema.delivery).where(_delivery.delivery_id.in_(ids))
-        locking = statement.order_by(_delivery.delivery_id).with_for_update()
-        for row in connection.execute(locking):
-            rows[row.delivery_id] = {
-                "of_delivery": row.delivery_id,
-                "to_state": row.state,
-                "to_attempts": row.attempts,
-                "to_due_at": row.due_at,
-                "to_lease": row.lease,
-                "to_finished_at": row.finished_at,
-                "to_last_error": row.last_error,
-            }
-    return rows
+    """How the deliveries now stand, by id; locked in one order by everybody."""
+    key = _delivery.delivery_id
+    these = select(*_SETTLED_COLUMNS).where(among(connection, key)).order_by(key)
+    locking = these.with_for_update(of=schema.delivery)
+    ids = [(delivery_id,) for delivery_id in sorted(delivery_ids)]
+    rows = execute_given(connection, locking, [key], ids)
+    return {row.delivery_id: dict(row._mapping) for row in rows}
 
 
 def _settled(
@@ -174,13 +159,13 @@ def _settled(
 ) -> dict[str, Any]:
     """What the step makes of the row; nothing, where it comes from who no longer holds it."""
     ended_at = attempt.started_at + timedelta(seconds=attempt.duration_seconds)
-    held = row["to_state"] == "pending" and row["to_lease"] == delivery.lease
+    held = row["state"] == "pending" and row["lease"] == delivery.lease
     match step:
         case Done():
             return _ended("delivered", ended_at, "")
         case RetryAt(at=at) if held:
             reason = getattr(attempt.outcome, "reason", "")
-            return {"to_due_at": at, "to_lease": "", "to_last_error": reason}
+            return {"due_at": at, "lease": "", "last_error": reason}
         case DeadLetter(reason=reason) if held:
             return _ended("dead", ended_at, reason)
     return {}
@@ -188,11 +173,11 @@ def _settled(
 
 def _ended(state: str, at: datetime, error: str) -> dict[str, Any]:
     return {
-        "to_state": state,
-        "to_due_at": None,
-        "to_lease": "",
-        "to_finished_at": at,
-        "to_last_error": error,
+        "state": state,
+        "due_at": None,
+        "lease": "",
+        "finished_at": at,
+        "last_error": error,
     }
 
 
