@@ -12,10 +12,11 @@ from typing import Any
 import pika
 import pika.exceptions
 import structlog
-from listeners.contract import RecordingWorker
 from structlog.testing import LogCapture
 
 from pipeline.listeners.rabbitmq import RabbitmqListener, RabbitmqSettings
+
+from listeners.contract import RecordingWorker
 
 PERSISTENT = pika.BasicProperties(
     content_type="application/json",

@@ -8,6 +8,10 @@ from typing import Any
 
 import pika
 import pytest
+from pika.adapters.blocking_connection import BlockingChannel
+
+from pipeline.listeners.rabbitmq import RabbitmqListener
+
 from listeners.contract import (
     DEADLINE_SECONDS,
     Feed,
@@ -17,9 +21,6 @@ from listeners.contract import (
     running,
 )
 from listeners.rabbitmq_broker import Broker, Log, a_listener, settings_for
-from pika.adapters.blocking_connection import BlockingChannel
-
-from pipeline.listeners.rabbitmq import RabbitmqListener
 
 BODIES = [b'{"n": %d}' % n for n in range(250)]
 

@@ -53,7 +53,6 @@ class Consumer:
         self._channel = connection.channel()
         self._channel.basic_qos(prefetch_count=settings.prefetch)
         self._channel.add_on_cancel_callback(self._on_cancelled)
-        connection.add_on_connection_blocked_callback(self._on_blocked)
 
     @property
     def queues(self) -> list[str]:
@@ -90,6 +89,7 @@ class Consumer:
 
     def acknowledge(self, batch: Batch) -> None:
         """Tell the broker that it may forget the batch, and all before it."""
+        self._check_open()
         self._channel.basic_ack(batch.last_tag, multiple=True)
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
@@ -119,8 +119,11 @@ class Consumer:
 
     def _receive(self, seconds: float) -> None:
         self._connection.process_data_events(seconds)
+        self._check_open()
+
+    def _check_open(self) -> None:
         if self._channel.is_closed:
-            # pika tells why only to whoever calls while it happens; else it keeps it in here.
+            # pika tells why only to the call during which it happens; else it keeps it in here.
             reason = getattr(self._channel, "_closing_reason", None)
             raise reason or ChannelClosedByBroker(0, "the broker closed the channel")
 
@@ -142,9 +145,6 @@ class Consumer:
     def _on_cancelled(self, frame: Any) -> None:
         queue = self._queues.pop(frame.method.consumer_tag, None)
         self._log.warning("rabbitmq.cancelled", queue=queue, reason="queue deleted or moved")
-
-    def _on_blocked(self, connection: Any, frame: Any) -> None:
-        self._log.warning("rabbitmq.blocked", reason=frame.method.reason)
 
     def _wake(self, outcome: Future[None]) -> None:
         with suppress(ConnectionWrongStateError):
