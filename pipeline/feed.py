@@ -9,14 +9,31 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pipeline.alarms.alarm import Alarm
 from pipeline.errors import StoreUnavailable
 from pipeline.listeners.base import Stopped
+from pipeline.options import option
 from pipeline.store.base import AlarmSource
 
 _LONGEST_WAIT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsSettings:
+    """The settings `alarms.*`."""
+
+    refresh_seconds: float = option(
+        0.5,
+        "How often a listener asks the store which alarms were changed; a change is in force at "
+        "most that much later.",
+        minimum=0.01,
+    )
+    max_actions: int = option(
+        -1, "How many actions of each kind an alarm may have; -1 for no limit.", minimum=-1
+    )
 
 
 class LiveAlarms(Protocol):

@@ -13,10 +13,25 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, Protocol
 
+from pipeline.options import option
+
 EXIT_OK, EXIT_FAILED = 0, 1
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """The settings `process.*`."""
+
+    drain_seconds: float = option(
+        30.0,
+        "After SIGTERM: how long at most to finish what is in hand. Keep it below the time "
+        "after which your supervisor kills.",
+        minimum=0,
+    )
 
 
 class Part(Protocol):
@@ -34,23 +49,25 @@ class Part(Protocol):
 
 
 class Process:
-    """Runs stages of parts; `stages` stand in the order in which they are stopped."""
+    """Runs stages of parts, each part in a thread; stages are stopped in the order of adding.
 
-    def __init__(
-        self,
-        stages: Sequence[Sequence[Part]],
-        *,
-        log: Any,
-        drain_seconds: float,
-        reload: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._stages, self._log, self._drain_seconds = stages, log, drain_seconds
-        self._reload = reload
+    `on_hangup` is called on SIGHUP, `on_drain` when draining begins.
+    """
+
+    def __init__(self, *, log: Any, drain_seconds: float) -> None:
+        self._log, self._drain_seconds = log, drain_seconds
+        self._stages: list[Sequence[Part]] = []
+        self.on_hangup: Callable[[], None] = _nothing
+        self.on_drain: Callable[[], None] = _nothing
         self._wanted = threading.Event()
-        self._reload_wanted = False
+        self._hangup = False
         self._signals = 0
         self._failed = False
         self._threads: dict[Part, threading.Thread] = {}
+
+    def add_stage(self, parts: Sequence[Part]) -> None:
+        """Parts to stop together, after those that were added before."""
+        self._stages.append(parts)
 
     def run(self) -> int:
         """Run until a signal comes or a part fails; returns the exit code."""
@@ -87,7 +104,7 @@ class Process:
         self._wanted.set()
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
-        self._reload_wanted = True
+        self._hangup = True
 
     def _run(self, part: Part) -> None:
         try:
@@ -100,14 +117,15 @@ class Process:
     def _wait(self) -> None:
         # Short waits, so that a signal's handler runs soon wherever the signal was delivered.
         while not self._wanted.wait(0.2):
-            if self._reload_wanted:
-                self._reload_wanted = False
-                self._reload()
+            if self._hangup:
+                self._hangup = False
+                self.on_hangup()
 
     def _drain(self) -> int:
         """Stop stage by stage, all within the bound."""
         started = time.monotonic()
         self._log.info("process.draining", bound_seconds=self._drain_seconds)
+        self.on_drain()
         for stage in self._stages:
             for part in stage:
                 part.stop()
@@ -119,3 +137,7 @@ class Process:
             self._log.warning("process.not_drained", parts=late)
         self._log.info("process.stopped", failed=self._failed)
         return EXIT_FAILED if self._failed or late else EXIT_OK
+
+
+def _nothing() -> None:
+    """For hooks that nobody set."""

@@ -1,0 +1,253 @@
+"""The inbound loop's two steps: what a batch of messages causes, and writing it down.
+
+`decide` reads top down as an event's way: envelope, traits, routes, alarms. It does no I/O and
+runs in the listener's thread. `commit` carries the decisions out in one transaction; when it
+returns, the listener acknowledges the batch. A crash in between brings the batch again, and the
+firings that are already written make that harmless (delivery 1, 2).
+
+Called by every listener of the process, each from its own thread. Knows no listener, no SQL and
+no wire format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from pipeline.alarms import evaluator
+from pipeline.alarms.alarm import Alarm, Transition
+from pipeline.envelope import open_envelope, scrub
+from pipeline.errors import PublishFailed, StoreUnavailable
+from pipeline.event import Event, Rejected
+from pipeline.listeners.base import Message, Stopped
+from pipeline.normalise.normaliser import Normaliser
+from pipeline.publishers.base import Publisher
+from pipeline.routing import Routes
+from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
+
+_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
+
+
+class Candidates(Protocol):
+    """What the worker needs of the alarms in memory (`pipeline.alarms.live.LiveAlarms`)."""
+
+    def candidates(self, events: Sequence[Event]) -> list[tuple[str, Event]]:
+        """The (alarm_id, event) pairs that may fire, in event order."""
+
+    def settled(self, alarm_id: str, revision: int) -> None:
+        """The alarm, as of its revision, is in state alarm and will not fire again by itself."""
+
+
+class Decided(NamedTuple):
+    """One thing that a message causes: a rejection, an alarm to look at, or events to publish."""
+
+    message: Message
+    event: Event | None
+    rejected: str = ""
+    alarm_id: str = ""
+    publishers: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Tally:
+    """How many messages went which way since the start of this process."""
+
+    received: int = 0
+    rejected: int = 0
+    fired: int = 0
+
+
+class Worker:
+    """Decides and commits. `configure` may be called at any time, between two batches' decisions.
+
+    `wake` is called after a commit that made deliveries, so that a notifier in the same process
+    need not poll for them.
+    """
+
+    def __init__(
+        self,
+        *,
+        normaliser: Normaliser,
+        routes: Routes,
+        publisher: Callable[[str], Publisher],
+        alarms: Candidates,
+        store: Intake,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        log: Any,
+        wake: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._normaliser, self._routes = normaliser, routes
+        self._publisher, self._alarms, self._store = publisher, alarms, store
+        self._clock, self._new_id, self._log, self._wake = clock, new_id, log, wake
+        self._stopping = threading.Event()
+        self.tally = Tally()
+
+    def configure(self, normaliser: Normaliser, routes: Routes) -> None:
+        """Use these definitions and routes from the next batch on."""
+        self._normaliser, self._routes = normaliser, routes
+
+    def stop(self) -> None:
+        """Wait for the store no longer: a commit that cannot be made now raises `Stopped`."""
+        self._stopping.set()
+
+    # --- decide ------------------------------------------------------------------------------
+
+    def decide(self, messages: Sequence[Message]) -> list[Decided] | None:
+        """Normalise, route and match a batch; None when it causes nothing."""
+        route_of, now = self._routes.route, self._clock()
+        decided: list[Decided] = []
+        for_alarms: list[Event] = []
+        origins: list[Message] = []
+        self.tally.received += len(messages)
+        for message in messages:
+            event = self._event(message, now)
+            if event is None:
+                continue
+            if type(event) is Rejected:
+                decided.append(Decided(message, None, rejected=event.reason))
+                continue
+            alarms, publishers = route_of(event.event_type)
+            if alarms:
+                for_alarms.append(event)
+                origins.append(message)
+            if publishers:
+                decided.append(Decided(message, event, publishers=publishers))
+        if matches := self._alarms.candidates(for_alarms):
+            origin = dict(zip(map(id, for_alarms), origins, strict=True))
+            for alarm_id, event in matches:
+                decided.append(Decided(origin[id(event)], event, alarm_id=alarm_id))
+        return decided or None
+
+    def understand(self, message: Message) -> str | None:
+        """Why a message would be rejected; None if it would not be."""
+        event = self._event(message, self._clock())
+        return event.reason if isinstance(event, Rejected) else None
+
+    def _event(self, message: Message, now: datetime) -> Event | Rejected | None:
+        try:
+            envelope = open_envelope(
+                message.body, message.content_type, message.headers, received_at=now
+            )
+            if type(envelope) is Rejected:
+                return envelope
+            return self._normaliser.normalise(envelope)
+        except Exception as error:  # noqa: BLE001 - a bug must not lose or block the queue
+            self._log.exception("event.failed", source=message.source)
+            return Rejected(f"Tocsin failed on it: {type(error).__name__}: {error}")
+
+    # --- commit ------------------------------------------------------------------------------
+
+    def commit(self, decisions: Sequence[Decided]) -> None:
+        """Publish, then write all that the batch causes in one transaction; wait for the store.
+
+        Raises `Stopped` when told to stop while the store is away.
+        """
+        unpublished = self._publish(decisions)
+        wait = _FIRST_WAIT_SECONDS
+        while True:
+            try:
+                fired = self._record_or_reject(decisions, unpublished)
+                break
+            except StoreUnavailable as error:
+                self._log.warning("store.unavailable", error=str(error), next_try_seconds=wait)
+            if self._stopping.wait(wait):
+                raise Stopped("the store is away and the process is stopping")
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+        self.tally.fired += fired
+        if fired:
+            self._wake()
+
+    def _publish(self, decisions: Iterable[Decided]) -> list[Publication]:
+        """Publish each event to its sinks; what a sink does not take is returned, to be kept."""
+        by_url: dict[str, list[Event]] = {}
+        for decided in decisions:
+            for url in decided.publishers:
+                assert decided.event is not None
+                by_url.setdefault(url, []).append(decided.event)
+        unpublished = []
+        for url, events in by_url.items():
+            try:
+                self._publisher(url).publish(events)
+            except PublishFailed as error:
+                self._log.warning("publisher.failed", publisher=url, error=str(error))
+                unpublished.append(
+                    Publication(
+                        self._new_id(), url, tuple(events), str(error), due_at=self._clock()
+                    )
+                )
+        return unpublished
+
+    def _record_or_reject(
+        self, decisions: Sequence[Decided], unpublished: Sequence[Publication]
+    ) -> int:
+        """Record the batch; if that fails for what is in it, event by event, rejecting the bad."""
+        try:
+            return self._record(decisions, unpublished)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - one bad event must not hold up the queue
+            self._log.exception("batch.failed", events=len(decisions))
+            if len(decisions) == 1:
+                decided = decisions[0]
+                reason = f"could not be recorded: {type(error).__name__}: {error}"
+                return self._record([Decided(decided.message, None, rejected=reason)], unpublished)
+        fired = sum(self._record_or_reject([decided], ()) for decided in decisions)
+        return fired + (self._record((), unpublished) if unpublished else 0)
+
+    def _record(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
+        now = self._clock()
+        rejected = [_rejected_event(d, now) for d in decisions if d.rejected]
+        with self._store.begin() as transaction:
+            alarms, transitions = self._transitions(transaction, decisions, now)
+            if transitions:
+                transaction.save_transitions(transitions)
+            if rejected:
+                transaction.save_rejected(rejected)
+            if unpublished:
+                transaction.save_publications(unpublished)
+        self.tally.rejected += len(rejected)
+        for alarm in alarms:
+            if evaluator.is_quiet(alarm):
+                self._alarms.settled(alarm.alarm_id, alarm.revision)
+        return len(transitions)
+
+    def _transitions(
+        self, transaction: Transaction, decisions: Sequence[Decided], now: datetime
+    ) -> tuple[Iterable[Alarm], list[Transition]]:
+        """What the alarms, as they stand and held against change, make of the matched events."""
+        pairs = [(d.alarm_id, d.event) for d in decisions if d.event and d.alarm_id]
+        if not pairs:
+            return (), []
+        alarms = transaction.lock_alarms({alarm_id for alarm_id, _ in pairs})
+        fired = transaction.fired({(alarm_id, event.message_id) for alarm_id, event in pairs})
+        transitions = []
+        for alarm_id, event in pairs:
+            alarm = alarms.get(alarm_id)
+            if alarm is None or (alarm_id, event.message_id) in fired:
+                continue
+            transition = evaluator.decide(alarm, event, now)
+            if transition is None:
+                continue
+            fired.add((alarm_id, event.message_id))
+            transitions.append(transition)
+            alarms[alarm_id] = replace(alarm, state=transition.current)
+        return alarms.values(), transitions
+
+
+def _rejected_event(decided: Decided, now: datetime) -> RejectedEvent:
+    message = decided.message
+    return RejectedEvent(
+        # From the body alone: a redelivery, from wherever, is the same rejected event.
+        rejected_id=hashlib.sha256(message.body).hexdigest()[:32],
+        reason=decided.rejected,
+        body=scrub(message.body),
+        content_type=message.content_type,
+        headers=message.headers or {},
+        source=message.source,
+        received_at=now,
+    )
