@@ -7,8 +7,10 @@ click itself suggests the command or option that was perhaps meant.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TypeVar
 
 import click
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from pipeline.settings import Settings
     from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
+
+_Result = TypeVar("_Result")
 
 EXIT_FAILED, EXIT_USAGE = 1, 2
 
@@ -43,7 +47,14 @@ class Application(Protocol):
         """Take a rejected event in again; the reason, if it is rejected again."""
 
 
-pass_application = click.make_pass_decorator(object)
+def pass_application(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Hand a command the application, as its first argument."""
+
+    @wraps(command)
+    def with_application(*args: Any, **options: Any) -> _Result:
+        return command(click.get_current_context().find_root().obj, *args, **options)
+
+    return with_application
 
 
 class TocsinGroup(click.Group):

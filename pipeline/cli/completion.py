@@ -1,0 +1,94 @@
+"""Shell completion: of alarms, deliveries, dead letters and rejected events, from the store.
+
+click completes commands and options by itself. Completion never fails: without settings or a
+database it offers nothing. Used as `shell_complete=` by the commands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem, get_completion_class
+
+from pipeline.errors import TocsinError
+
+_MOST = 50
+_SHELLS = ("bash", "zsh", "fish")
+
+Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def _completing(offers: Callable[[Any, str], Iterable[tuple[str, str]]]) -> Complete:
+    """A `shell_complete` function out of one that yields (value, help) from a store."""
+
+    def complete(
+        ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        try:
+            offered = list(offers(_application(ctx).store, incomplete))
+        except TocsinError:
+            return []
+        fitting = [(value, help) for value, help in offered if value.startswith(incomplete)]
+        return [CompletionItem(value, help=help) for value, help in fitting[:_MOST]]
+
+    return complete
+
+
+def _application(ctx: click.Context) -> Any:
+    """What the root group would have made: while completing, click does not invoke it."""
+    root = ctx.find_root()
+    if root.obj is None:
+        from pipeline.app import Application  # Here, since no command of ours needs it otherwise.
+
+        root.obj = Application.load(root.params.get("config_path"))
+    return root.obj
+
+
+@_completing
+def alarms(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Names; ids as well once something is typed that no name begins with."""
+    found = store.search(sort=(("name", "asc"),))
+    names = [(alarm.name, alarm.description) for alarm in found]
+    if any(name.startswith(incomplete) for name, _ in names):
+        return names
+    return [(alarm.alarm_id, alarm.name) for alarm in found]
+
+
+@_completing
+def deliveries(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The newest deliveries."""
+    return [(one.delivery_id, f"{one.state} {one.alarm_name}") for one in store.deliveries()]
+
+
+@_completing
+def dead_letters(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The newest dead letters."""
+    return [(one.delivery_id, one.alarm_name) for one in store.deliveries(state="dead")]
+
+
+@_completing
+def rejected_events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The newest rejected events."""
+    return [(one.rejected_id, one.reason) for one in store.rejected()]
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(_SHELLS))
+@click.pass_context
+def completion(ctx: click.Context, shell: str) -> None:
+    """Print what makes a SHELL complete commands, options and alarm names.
+
+    \b
+    Examples:
+      eval "$(tocsin completion bash)"                                # in ~/.bashrc
+      eval "$(tocsin completion zsh)"                                 # in ~/.zshrc
+      tocsin completion fish > ~/.config/fish/completions/tocsin.fish
+    """
+    root = ctx.find_root()
+    name = root.info_name or "tocsin"
+    variable = f"_{name}_COMPLETE".replace("-", "_").upper()
+    shell_class = get_completion_class(shell)
+    assert shell_class is not None
+    click.echo(shell_class(root.command, {}, name, variable).source())

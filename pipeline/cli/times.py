@@ -1,0 +1,54 @@
+"""Times on the command line: how they are shown, and how a person may give them.
+
+Used by all commands that show or take a time.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import iso8601
+
+_AGO = re.compile(r"(?P<count>\d{1,9})(?P<unit>[smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def shown(moment: datetime | None) -> str | None:
+    """A time for people: `2026-01-02T12:00:00Z`."""
+    if moment is None:
+        return None
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
+
+
+def plain(moment: datetime | None) -> str | None:
+    """A time as Aodh writes it: ISO 8601 in UTC, without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() if moment else None
+
+
+class _Moment(click.ParamType[datetime]):
+    """ISO 8601, UTC unless it says otherwise; or how long ago it is: `90s`, `15m`, `2h`, `3d`."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        if isinstance(value, datetime):
+            return value
+        try:
+            if age := _AGO.fullmatch(value):
+                now: datetime = ctx.find_root().obj.clock() if ctx else datetime.now(UTC)
+                return now - timedelta(**{_UNITS[age["unit"]]: int(age["count"])})
+            return iso8601.parse_date(value).astimezone(UTC)
+        except (iso8601.ParseError, OverflowError):
+            self.fail(
+                f"{value!r} is no time. Give 2026-01-02T12:00:00Z, or an age such as 15m, 2h, 3d.",
+                param,
+                ctx,
+            )
+
+
+MOMENT = _Moment()
