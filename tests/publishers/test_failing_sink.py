@@ -1,0 +1,87 @@
+"""A sink that fails stops nothing and loses nothing (events-in 28), from message to file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+import structlog
+
+from pipeline import yaml_source
+from pipeline.alarms.live import LiveAlarms
+from pipeline.listeners.base import Message
+from pipeline.normalise import Definitions, Normaliser
+from pipeline.publishers import Publishers, from_url
+from pipeline.publishers.test import TestPublisher
+from pipeline.republisher import Republisher
+from pipeline.retry import DEFAULT_DELAYS
+from pipeline.routing import load_routes
+from pipeline.store.settings import DatabaseSettings
+from pipeline.store.sql import SqlStore
+from pipeline.worker import Worker
+
+from builders import NOON, an_id
+
+
+def noon() -> datetime:
+    return NOON
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[SqlStore]:
+    opened = SqlStore.open(DatabaseSettings(url=database_url), clock=noon, new_id=an_id)
+    yield opened
+    opened.close()
+
+
+def a_message(number: int) -> Message:
+    notification = {
+        "message_id": f"m-{number}",
+        "event_type": "demo.created",
+        "publisher_id": "demo",
+        "priority": "INFO",
+        "timestamp": "2026-01-02 12:00:00.000001",
+        "payload": {},
+    }
+    return Message(json.dumps(notification).encode(), source="test")
+
+
+def test_the_others_get_the_events_and_the_sink_gets_them_when_it_works_again(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    folder = tmp_path / "later"
+    text = f"""
+        sources: [{{name: all, events: ["*"], sinks: [both]}}]
+        sinks: [{{name: both, publishers: ["file://{folder}/e?json", "test://"]}}]
+    """
+    publishers = Publishers()
+    worker = Worker(
+        normaliser=Normaliser(Definitions()),
+        routes=load_routes(yaml_source.load(text, "pipelines.yaml"), from_url),
+        publisher=publishers.get,
+        alarms=LiveAlarms(),
+        store=store,
+        clock=noon,
+        new_id=an_id,
+        log=structlog.get_logger(),
+    )
+
+    decisions = worker.decide([a_message(number) for number in range(3)])
+    assert decisions is not None
+    worker.commit(decisions)
+
+    others = publishers.get("test://")
+    assert isinstance(others, TestPublisher)
+    assert [event.message_id for event in others.events] == ["m-0", "m-1", "m-2"]
+    assert store.counts().publications == 1
+    folder.mkdir()
+    republisher = Republisher(
+        store, publishers, DEFAULT_DELAYS, clock=noon, log=structlog.get_logger()
+    )
+    assert republisher.run_once() is True
+    lines = (folder / "e").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["message_id"] for line in lines] == ["m-0", "m-1", "m-2"]
+    assert store.counts().publications == 0
