@@ -1,0 +1,75 @@
+"""The application that the commands are tested with: a real store; our own clock and ids.
+
+tocsin = Tocsin(store)
+tocsin("alarm", "list")                     its output; the exit code must be 0
+tocsin.fails("alarm", "show", "x")          its error output; the exit code must be 1, or `code`
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import count
+from typing import Any
+
+import click
+from click.testing import CliRunner, Result
+
+from pipeline.cli.base import TocsinGroup
+from pipeline.store.base import RejectedEvent
+from pipeline.store.sql import SqlStore
+
+from builders import NOON
+
+
+class TestApplication:
+    """What commands ask for. `rejects` is the answer to whoever replays a rejected event."""
+
+    __test__ = False
+
+    def __init__(self, store: SqlStore) -> None:
+        self.store = store
+        self.now = NOON
+        self.rejects: str | None = None
+        self.replayed: list[RejectedEvent] = []
+        self._ids = count(1)
+
+    @property
+    def settings(self) -> Any:
+        raise AssertionError("no command here reads settings")
+
+    def clock(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def new_id(self) -> str:
+        return f"00000000-0000-0000-0000-{next(self._ids):012}"
+
+    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
+        self.replayed.append(rejected)
+        return self.rejects
+
+
+class Tocsin:
+    """The command `tocsin` with the groups it is given, run in this process."""
+
+    def __init__(self, store: SqlStore, *commands: click.Command) -> None:
+        self.application = TestApplication(store)
+        self.root = TocsinGroup("tocsin", commands=list(commands))
+
+    def run(self, *arguments: str, input: str | None = None) -> Result:
+        result = CliRunner().invoke(self.root, arguments, input=input, obj=self.application)
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    def __call__(self, *arguments: str, input: str | None = None) -> str:
+        result = self.run(*arguments, input=input)
+        assert result.exit_code == 0, result.output
+        assert not result.stderr or input is not None
+        return result.stdout
+
+    def fails(self, *arguments: str, code: int = 1) -> str:
+        result = self.run(*arguments)
+        assert result.exit_code == code, result.output
+        assert "Traceback" not in result.stderr
+        return result.stderr
