@@ -16,19 +16,18 @@ def moment(text: Any) -> datetime:
     """The moment that an ISO 8601 text names; UTC where it has no zone. Raises `ValueError`."""
     try:
         parsed = datetime.fromisoformat(text)
+        # To read it again costs a quarter of what `replace` does.
+        return in_utc(parsed if parsed.tzinfo else datetime.fromisoformat(f"{text}Z"))
     except (TypeError, ValueError):
-        # What is left are rarities such as `2026-11` or a single digit for the month.
-        parsed = iso8601.parse_date(text)
-    return in_utc(parsed)
+        # What is left are days without a time, `2026-11`, a single digit for the month.
+        return in_utc(iso8601.parse_date(text))
 
 
-def in_utc(parsed: datetime) -> datetime:
-    """The same moment in UTC; without a zone it is UTC already. Raises `ValueError`."""
-    if parsed.tzinfo is UTC:
-        return parsed
-    if parsed.tzinfo is None:
-        return parsed.replace(tzinfo=UTC)
+def in_utc(aware: datetime) -> datetime:
+    """The same moment in UTC. Raises `ValueError`."""
+    if aware.tzinfo is UTC:
+        return aware
     try:
-        return parsed.astimezone(UTC)
+        return aware.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(f"{parsed} is outside the years 1 to 9999 in UTC") from error
+        raise ValueError(f"{aware} is outside the years 1 to 9999 in UTC") from error

@@ -25,13 +25,19 @@ from pipeline.envelope.decoding import (
     unpacked,
 )
 from pipeline.envelope.moments import moment
-from pipeline.envelope.secrets import without_secrets
+from pipeline.envelope.secrets import is_secret
 from pipeline.event import Rejected
 
 MESSAGE_ID_LIMIT = 512
 """Characters. Ids stand in unique indexes, and PostgreSQL's take no entry over 2.7 KB."""
 
 _CONTEXT = "_context_"
+_WITHOUT_CONTEXT = frozenset(
+    {
+        "message_id", "publisher_id", "event_type", "priority", "payload", "timestamp",
+        "_unique_id",
+    }
+)  # fmt: skip
 _NOT_A_MESSAGE = (
     "It is no oslo notification (`message_id`, `event_type`, `payload`), no CloudEvent"
     " (`specversion`, `id`, `source`, `type`) and no CADF event (`typeURI`, `id`, `action`,"
@@ -114,30 +120,35 @@ def _oslo_2(outer: dict[str, Any]) -> Envelope:
     message = read_json(text.encode("utf-8", "replace"))
     if not isinstance(message, dict):
         raise Unreadable(f"`oslo.message` holds {_kind(message)}, not a notification object.")
-    return _notification(message, _CONTEXT in text)
+    return _notification(message)
 
 
 def _oslo_1(message: dict[str, Any], tagged: bool) -> Envelope:
-    return _notification(untagged(message) if tagged else message, True)
+    return _notification(untagged(message) if tagged else message)
 
 
-def _notification(message: dict[str, Any], has_context: bool) -> Envelope:
+def _notification(message: dict[str, Any]) -> Envelope:
     get = message.get
-    message_id = get("message_id")
-    event_type = get("event_type")
-    publisher_id = get("publisher_id")
-    timestamp = get("timestamp")
-    context = _context(message) if has_context else {}
+    # Most services send no context; to look for its keys would cost more than to know that.
+    context = {} if _WITHOUT_CONTEXT.issuperset(message) else _context(message)
     return _envelope(
-        message_id, event_type, publisher_id, get("priority"), timestamp, get("payload"), context
+        get("message_id"),
+        get("event_type"),
+        get("publisher_id"),
+        get("priority"),
+        get("timestamp"),
+        get("payload"),
+        context,
     )
 
 
 def _context(message: dict[str, Any]) -> dict[str, Any]:
     start = len(_CONTEXT)
-    return without_secrets(
-        {key[start:]: value for key, value in message.items() if key.startswith(_CONTEXT)}
-    )
+    return {
+        key[start:]: value
+        for key, value in message.items()
+        if key[:start] == _CONTEXT and not is_secret(key)
+    }
 
 
 def _envelope(
