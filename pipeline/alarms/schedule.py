@@ -62,4 +62,4 @@ def _is_open(constraint: TimeConstraint, now: datetime) -> bool:
     local = now.astimezone(zone(constraint.timezone))
     # In UTC, where an hour lasts an hour also when the clocks are changed.
     start = latest_start(constraint.start, local).astimezone(UTC)
-    return now - start <= timedelta(seconds=constraint.duration_seconds)
+    return (now - start).total_seconds() <= constraint.duration_seconds

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from builders import a_condition, a_rule, an_event
 
 from pipeline.alarms.conditions import OPERATORS, TYPES, check, hits, holds
 from pipeline.errors import InvalidValue
+
+from builders import a_condition, a_rule, an_event
 
 EVERY_OPERATOR = ["lt", "le", "eq", "ne", "ge", "gt"]
 EVERY_TYPE = ["", "string", "integer", "float", "boolean", "datetime"]
@@ -157,12 +158,24 @@ def test_dots_are_part_of_a_traits_name() -> None:
 @pytest.mark.parametrize(
     ("value", "type", "message"),
     [
-        ("hello", "integer", "Unable to convert the value hello to the expected data type integer."),
+        (
+            "hello",
+            "integer",
+            "Unable to convert the value hello to the expected data type integer.",
+        ),
         ("5.0", "integer", "Unable to convert the value 5.0 to the expected data type integer."),
         ("x", "float", "Unable to convert the value x to the expected data type float."),
         ("nan", "float", "Unable to convert the value nan to the expected data type float."),
-        ("maybe", "boolean", "Unable to convert the value maybe to the expected data type boolean."),
-        ("noon", "datetime", "Unable to convert the value noon to the expected data type datetime."),
+        (
+            "maybe",
+            "boolean",
+            "Unable to convert the value maybe to the expected data type boolean.",
+        ),
+        (
+            "noon",
+            "datetime",
+            "Unable to convert the value noon to the expected data type datetime.",
+        ),
         (
             "0001-01-01T00:00:00+14:00",
             "datetime",
@@ -180,9 +193,9 @@ def test_a_value_that_does_not_convert_is_refused(value: Any, type: str, message
 
 
 def test_an_unknown_type_or_operator_is_refused_with_those_that_exist() -> None:
-    with pytest.raises(InvalidValue, match="data type colour is not supported.*'datetime'"):
+    with pytest.raises(InvalidValue, match=r"data type colour is not supported.*'datetime'"):
         check(a_rule("*", a_condition("traits.t", "5", type="colour")))
-    with pytest.raises(InvalidValue, match="unknown operator 'gte'. Use one of .*'g[te]'"):
+    with pytest.raises(InvalidValue, match=r"unknown operator 'gte'. Use one of .*'g[te]'"):
         check(a_rule("*", a_condition("traits.t", "5", "gte")))
 
 

@@ -9,12 +9,13 @@ from typing import Any
 import hypothesis.strategies as st
 import iso8601
 import pytest
-from builders import NOON, an_event
 from hypothesis import HealthCheck, given, settings
 
 from pipeline.alarms.alarm import Condition, EventRule
 from pipeline.alarms.index import AlarmIndex
 from pipeline.event import Event
+
+from builders import NOON, an_event
 
 # --- a plain reading of the rules, written without looking at the code -----------------------
 

@@ -1,0 +1,165 @@
+"""Alarms as people and clients write them: Aodh's JSON form in, and out again.
+
+Used by whoever takes in alarms: the CLI, alarm files (`pipeline.alarms.files`) and the REST API.
+Names, defaults and error texts are Aodh's (alarms 1 to 4, 6 to 8). All that is wrong with an
+alarm is found at once, and an alarm that was taken in can be matched: what `conditions` and
+`schedule` refuse is refused here.
+
+Ids and times are arguments; nothing is read or kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from marshmallow import ValidationError
+
+from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm_schema import AlarmSchema
+from pipeline.errors import InvalidValue
+from pipeline.masking import mask_url
+
+MANUAL_REASON = "Manually set via API"
+
+
+class InvalidAlarm(InvalidValue):
+    """An alarm that cannot be taken in.
+
+    `problems` are all of them, each with the dotted path of the field (`''` for the whole);
+    `messages` are the same, nested by field as marshmallow has them.
+    """
+
+    def __init__(self, messages: Mapping[str, Any]) -> None:
+        self.messages = messages
+        self.problems = tuple(_flat(messages))
+        lines = [f"{path}: {text}" if path else text for path, text in self.problems]
+        super().__init__("\n".join(lines), self.problems[0][0] or None)
+
+
+def load_alarm(
+    data: Mapping[str, Any],
+    *,
+    alarm_id: str,
+    now: datetime,
+    action_schemes: Collection[str],
+    max_actions: int = -1,
+) -> Alarm:
+    """A new alarm from its JSON form. Raises `InvalidAlarm` with all that is wrong.
+
+    `action_schemes` are the URL schemes that an action may have, `max_actions` bounds the actions
+    of each state where it is positive. Times, reason and id in `data` are the store's to set, and
+    are ignored as in Aodh.
+    """
+    fields = _loaded(data, action_schemes, max_actions)
+    return Alarm(alarm_id=alarm_id, timestamp=now, state_timestamp=now, **fields)
+
+
+def update_alarm(
+    alarm: Alarm,
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+    action_schemes: Collection[str],
+    max_actions: int = -1,
+) -> Alarm:
+    """The alarm with the fields that `data` has; the rule's own fields are kept likewise.
+
+    An action that is given as `as_dict` shows it, with its secrets masked, keeps them. Raises
+    `InvalidAlarm`, as `load_alarm` does.
+    """
+    merged = {**as_dict(alarm), **data}
+    rule = data.get("event_rule")
+    if isinstance(rule, Mapping):
+        merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
+    fields = _loaded(_unmasked(merged, alarm), action_schemes, max_actions)
+    changed = replace(alarm, timestamp=now, **fields)
+    if changed.state is not alarm.state:
+        changed = replace(changed, state_timestamp=now, state_reason=MANUAL_REASON)
+    return changed
+
+
+def as_dict(alarm: Alarm, *, mask: bool = False) -> dict[str, Any]:
+    """The alarm in Aodh's JSON form; with `mask`, without the secrets in its action URLs."""
+
+    def actions(urls: Sequence[str]) -> list[str]:
+        return [mask_url(url) for url in urls] if mask else list(urls)
+
+    return {
+        "alarm_id": alarm.alarm_id,
+        "name": alarm.name,
+        "description": alarm.description,
+        "type": alarm.type,
+        "enabled": alarm.enabled,
+        "project_id": alarm.project_id,
+        "user_id": alarm.user_id,
+        "all_projects": alarm.all_projects,
+        "severity": alarm.severity.value,
+        "state": alarm.state.value,
+        "state_reason": alarm.state_reason,
+        "state_timestamp": _wire(alarm.state_timestamp),
+        "timestamp": _wire(alarm.timestamp),
+        "evaluate_timestamp": _wire(alarm.evaluate_timestamp),
+        "repeat_actions": alarm.repeat_actions,
+        "ok_actions": actions(alarm.ok_actions),
+        "alarm_actions": actions(alarm.alarm_actions),
+        "insufficient_data_actions": actions(alarm.insufficient_data_actions),
+        "time_constraints": [_constraint_as_dict(c) for c in alarm.time_constraints],
+        f"{alarm.type}_rule": alarm.rule.as_dict(),
+    }
+
+
+def _constraint_as_dict(constraint: TimeConstraint) -> dict[str, Any]:
+    return {
+        "name": constraint.name,
+        "description": constraint.description,
+        "start": constraint.start,
+        "duration": constraint.duration_seconds,
+        "timezone": constraint.timezone,
+    }
+
+
+def _wire(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
+    """What was shown masked and is given back so, as it was."""
+    known = {mask_url(url): url for state in State for url in alarm.actions(state)}
+
+    def original(action: Any) -> Any:
+        return known.get(action, action) if isinstance(action, str) else action
+
+    return {
+        key: [original(action) for action in value]
+        if key.endswith("_actions") and isinstance(value, list)
+        else value
+        for key, value in data.items()
+    }
+
+
+def _loaded(
+    data: Mapping[str, Any], action_schemes: Collection[str], max_actions: int
+) -> dict[str, Any]:
+    """The Alarm fields that `data` gives. Raises `InvalidAlarm`."""
+    if not isinstance(data, Mapping):
+        raise InvalidAlarm({"_schema": ["An alarm is an object with a name, a type and a rule."]})
+    try:
+        loaded: dict[str, Any] = AlarmSchema(action_schemes, max_actions).load(dict(data))
+    except ValidationError as error:
+        raise InvalidAlarm(error.messages_dict) from error
+    return loaded
+
+
+def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Marshmallow's nested messages as (dotted path, text)."""
+    if isinstance(messages, Mapping):
+        for key, inner in messages.items():
+            yield from _flat(inner, path if key == "_schema" else f"{path}.{key}".strip("."))
+    elif isinstance(messages, str):
+        yield path, messages
+    else:
+        for inner in messages:
+            yield from _flat(inner, path)
