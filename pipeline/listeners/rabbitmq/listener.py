@@ -67,20 +67,7 @@ class RabbitmqListener(Generic[Decisions]):
         backoff = self._backoff()
         try:
             while not self._stopping:
-                began = time.monotonic()
-                try:
-                    self._listen(committer)
-                except BrokerError as refusal:
-                    tell, reason = self._log.error, str(refusal)
-                except AMQPError as error:
-                    tell, reason = self._log.warning, cause(error)
-                else:
-                    break
-                if time.monotonic() - began > self._settings.reconnect_max_seconds:
-                    backoff.reset()
-                seconds = backoff.step()
-                tell("rabbitmq.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
-                self._pause(seconds)
+                self._listen_while_possible(committer, backoff)
         except Stopped:
             self._log.warning("rabbitmq.batch_returned", reason="stopped before it was committed")
         finally:
@@ -94,8 +81,25 @@ class RabbitmqListener(Generic[Decisions]):
         """
         self._stopping = True
 
+    def _listen_while_possible(self, committer: Committer[Decisions], backoff: Backoff) -> None:
+        """One connection; when it is refused or lost, say so and wait before the next."""
+        began = time.monotonic()
+        try:
+            self._listen(committer)
+        except BrokerError as refusal:
+            tell, reason = self._log.error, str(refusal)
+        except AMQPError as error:
+            tell, reason = self._log.warning, cause(error)
+        else:
+            return
+        if time.monotonic() - began > self._settings.reconnect_max_seconds:
+            backoff.reset()
+        seconds = backoff.step()
+        tell("rabbitmq.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
+        self._pause(seconds)
+
     def _listen(self, committer: Committer[Decisions]) -> None:
-        """One connection, from its beginning to its end."""
+        """One connection, from its beginning until `stop`. Raises what ends it before."""
         connection = connect(self._parameters)
         try:
             self._log.info("rabbitmq.connected")
