@@ -1,0 +1,286 @@
+"""`tocsin alarm`: alarms made, found, shown, changed and deleted; their states and histories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.files import load_alarms
+from pipeline.alarms.schema import load_alarm, update_alarm
+from pipeline.cli import alarm_view, completion, times
+from pipeline.cli.alarm_filters import filters_of, sort_of
+from pipeline.cli.alarm_options import alarm_options, given
+from pipeline.cli.base import Application, pass_application
+from pipeline.cli.expressions import predicate
+from pipeline.cli.output import Output, output_options
+from pipeline.errors import InvalidValue, NotFound
+from pipeline.targets import schemes
+
+_HISTORY_COLUMNS = ("timestamp", "type", "detail", "event_id")
+
+
+def _one_alarm(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take one alarm as ALARM, its id or name, or as --name."""
+    argument = click.argument("alarm", required=False, shell_complete=completion.alarms)
+    option = click.option(
+        "--name", metavar="NAME", help="Name of the alarm, in place of ALARM.",
+        shell_complete=completion.alarms,
+    )  # fmt: skip
+    return argument(option(command))
+
+
+@click.group()
+def alarm() -> None:
+    """Make, find, show, change and delete alarms.
+
+    An alarm says which events it is about and which actions to carry out when one comes. The
+    options and outputs are those of the client `aodh`. ALARM is an id or a name.
+    """
+
+
+@alarm.command()
+@click.option("--name", metavar="NAME", help="Name of the alarm; it need not be unique.")
+@click.option(
+    "--file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=False),
+    metavar="FILE",
+    help="Make all alarms of this YAML file, in place of one from options.",
+)
+@alarm_options
+@output_options
+@pass_application
+def create(app: Application, output: Output, file: str | None, **options: Any) -> None:
+    """Make an alarm, or all alarms of a YAML file.
+
+    \b
+    Examples:
+      tocsin alarm create --name "user deleted" --event-type identity.user.deleted \\
+          --alarm-action https://receiver.example/hook --repeat-actions True
+      tocsin alarm create --name "login failed" --event-type identity.authenticate \\
+          --query "traits.outcome=string::failure;traits.reason_code>=integer::400" \\
+          --time-constraint "name=night;start=0 22 * * *;duration=28800;timezone=Europe/Berlin" \\
+          --severity critical --alarm-action log://
+      tocsin alarm create --file alarms.yaml
+    """
+    fields = given(options)
+    if file is not None:
+        if fields:
+            raise InvalidValue(
+                f"--file goes without --{_option(next(iter(fields)))}: put it there."
+            )
+        alarms = _read(app, file)
+        app.store.create_many(alarms)
+        output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, alarms))
+        return
+    if not fields.get("name"):
+        raise InvalidValue("the alarm needs a name. Give it one with --name.", "name")
+    output.one(alarm_view.details(app.store.create(_new(app, fields))))
+
+
+@alarm.command("list")
+@click.option(
+    "--filter",
+    "filters",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Only alarms whose field has this value; several with ; between them, or given again.",
+)
+@click.option(
+    "--query",
+    metavar="EXPRESSION",
+    help='Only alarms for which this holds: "severity=critical and not (state=ok or name=~^a)".',
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="COUNT", help="At most so many.")
+@click.option(
+    "--marker", metavar="ID", help="Go on after this alarm, the last one that was listed before."
+)
+@click.option(
+    "--sort",
+    "sorts",
+    multiple=True,
+    metavar="KEY[:asc|desc]",
+    help="Order by this field, and then by the next --sort.  [default: timestamp:desc]",
+)
+@output_options
+@pass_application
+def list_(
+    app: Application,
+    output: Output,
+    filters: tuple[str, ...],
+    query: str | None,
+    limit: int | None,
+    marker: str | None,
+    sorts: tuple[str, ...],
+) -> None:
+    """List alarms of every project.
+
+    \b
+    Examples:
+      tocsin alarm list --filter "state=alarm;severity=critical"
+      tocsin alarm list --query "name=~disk and (state=alarm or enabled=false)" --sort name
+      tocsin alarm list -f value -c alarm_id
+    """
+    find = partial(app.store.search, filters_of(filters), sort_of(sorts))
+    if query is None:
+        alarms = find(limit=limit, marker=marker)
+    else:
+        alarms = list(filter(predicate(query), find(marker=marker)))[:limit]
+    output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, alarms))
+
+
+@alarm.command()
+@_one_alarm
+@output_options
+@pass_application
+def show(app: Application, output: Output, alarm: str | None, name: str | None) -> None:
+    """Show everything about an alarm.
+
+    \b
+    Examples:
+      tocsin alarm show "user deleted"
+      tocsin alarm show "user deleted" -f value -c state_reason
+    """
+    output.one(alarm_view.details(_found(app, alarm, name)))
+
+
+@alarm.command()
+@click.argument("alarm", required=False, shell_complete=completion.alarms)
+@click.option(
+    "--name", metavar="NAME", help="A new name; without ALARM, the name of the alarm to change."
+)
+@alarm_options
+@output_options
+@pass_application
+def update(app: Application, output: Output, alarm: str | None, **options: Any) -> None:
+    """Change an alarm: what is given changes, all else stays.
+
+    \b
+    Examples:
+      tocsin alarm update "user deleted" --severity critical --enabled True
+      tocsin alarm update "user deleted" --ok-action ''          # no ok action any more
+      tocsin alarm update "user deleted" --name "user is gone"
+    """
+    present = _found(app, alarm, None if alarm else options["name"])
+    fields = given(options)
+    changed = update_alarm(present, fields, now=app.clock(), action_schemes=schemes())
+    changed = app.store.update(changed)
+    if options["state"] is not None:
+        changed = app.store.set_state(changed.alarm_id, State(options["state"]), app.clock())
+    output.one(alarm_view.details(changed))
+
+
+@alarm.command()
+@_one_alarm
+@pass_application
+def delete(app: Application, alarm: str | None, name: str | None) -> None:
+    """Delete an alarm. Its history stays.
+
+    \b
+    Example:
+      tocsin alarm delete "user deleted"
+    """
+    app.store.delete(_found(app, alarm, name).alarm_id)
+
+
+@alarm.group()
+def state() -> None:
+    """Look at an alarm's state, or set it by hand."""
+
+
+@state.command("get")
+@_one_alarm
+@output_options
+@pass_application
+def get_state(app: Application, output: Output, alarm: str | None, name: str | None) -> None:
+    """Show an alarm's state: ok, alarm or insufficient data.
+
+    \b
+    Example:
+      tocsin alarm state get "user deleted" -f value
+    """
+    output.one({"state": str(_found(app, alarm, name).state)})
+
+
+@state.command("set")
+@_one_alarm
+@click.option(
+    "--state", "wanted", required=True, type=click.Choice(list(map(str, State))), help="The state."
+)
+@output_options
+@pass_application
+def set_state(
+    app: Application, output: Output, alarm: str | None, name: str | None, wanted: str
+) -> None:
+    """Set an alarm's state by hand. An alarm in another state than alarm may fire again.
+
+    \b
+    Example:
+      tocsin alarm state set "user deleted" --state ok
+    """
+    present = _found(app, alarm, name)
+    changed = app.store.set_state(present.alarm_id, State(wanted), app.clock())
+    output.one({"state": str(changed.state)})
+
+
+@alarm.command()
+@_one_alarm
+@click.option("--limit", type=click.IntRange(min=1), metavar="COUNT", help="At most so many.")
+@output_options
+@pass_application
+def history(
+    app: Application, output: Output, alarm: str | None, name: str | None, limit: int | None
+) -> None:
+    """List what became of an alarm, the newest first; of a deleted one by its id.
+
+    \b
+    Examples:
+      tocsin alarm history "user deleted" --limit 5
+      tocsin alarm history "user deleted" -f json
+    """
+    alarm_id = _id_once_found(app, alarm, name)
+    entries = app.store.history(alarm_id, limit)
+    if not entries:
+        raise NotFound(f"Alarm {alarm or name} not found")
+    rows = [(times.plain(e.timestamp), e.type, e.detail, e.event_id) for e in entries]
+    output.rows(_HISTORY_COLUMNS, rows)
+
+
+def _new(app: Application, fields: Mapping[str, Any]) -> Alarm:
+    """A new alarm; it sees all projects unless it is given to one."""
+    sees_all = not fields.get("project_id")
+    described = {"type": "event", "all_projects": sees_all} | dict(fields)
+    if described["type"] == "event":
+        described.setdefault("event_rule", {})
+    return load_alarm(described, alarm_id=app.new_id(), now=app.clock(), action_schemes=schemes())
+
+
+def _read(app: Application, file: str) -> list[Alarm]:
+    text = Path(file).read_bytes()
+    return load_alarms(text, file, new_id=app.new_id, now=app.clock(), action_schemes=schemes())
+
+
+def _found(app: Application, alarm: str | None, name: str | None) -> Alarm:
+    return app.store.find(_asked_for(alarm, name))
+
+
+def _id_once_found(app: Application, alarm: str | None, name: str | None) -> str:
+    """The alarm's id; of one that is not there any more, what was given must be its id."""
+    try:
+        return _found(app, alarm, name).alarm_id
+    except NotFound:
+        return _asked_for(alarm, name)
+
+
+def _asked_for(alarm: str | None, name: str | None) -> str:
+    if bool(alarm) == bool(name):
+        raise InvalidValue("say which alarm: its id or name, or --name, and only one of them.")
+    return str(alarm or name)
+
+
+def _option(field: str) -> str:
+    return field.replace("_", "-")
