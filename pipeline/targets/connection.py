@@ -1,9 +1,9 @@
 """Connections to receivers that cannot be held for ever.
 
-A time-out of a socket bounds the wait for the next byte only, so a receiver that sends one byte
-now and then, or whose name has a hundred dead addresses, would hold a notifier's thread as long
-as it likes. Here each phase has one bound for the whole of it: all addresses together, the TLS
-handshake, taking the request, and the answer from its first byte to its last.
+A time-out of a socket bounds one call: one address, one read. A receiver that sends a byte now
+and then, or whose name has a hundred dead addresses, would hold a notifier's thread as long as it
+likes. Here each phase has one bound for the whole of it: all addresses together, the TLS
+handshake, sending the request, and the answer from its first byte to its last.
 
 Knows nothing of notifications. Used by `pipeline.targets.http` alone.
 """
@@ -71,14 +71,16 @@ class _Bounded(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         end = monotonic() + self.timeout
         addresses = self._addresses()
-        error: OSError = OSError("its name has no address")
+        error: OSError = TimeoutError("no connection in time")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            # A fair share each, so that one that is silent leaves time for the next.
-            share = (end - monotonic()) / (len(addresses) - tried)
+            left = end - monotonic()
+            if left <= 0:
+                break
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(_positive(share))
+                # A fair share each, so that one that is silent leaves time for the next.
+                sock.settimeout(left / (len(addresses) - tried))
                 sock.connect(address)
             except OSError as failure:
                 sock.close()
@@ -96,16 +98,6 @@ class _Bounded(HTTPConnection):
             raise NameResolutionError(self.host, self, error) from error
         except UnicodeError as error:
             raise LocationParseError(self.host) from error
-
-    def send(self, data: Any) -> None:
-        """Send all of it within the time-out, where a TLS socket would allow each record that."""
-        if self.sock is None:
-            self.connect()
-        end = monotonic() + self.timeout
-        unsent = memoryview(data)
-        while unsent:
-            self.sock.settimeout(_positive(end - monotonic()))
-            unsent = unsent[self.sock.send(unsent) :]
 
     def getresponse(self) -> Any:
         """The answer; neither its head nor its body can take longer than the time-out."""
@@ -158,8 +150,3 @@ class _UntilEnd(io.RawIOBase):
     def close(self) -> None:
         self._raw.close()
         super().close()
-
-
-def _positive(seconds: float) -> float:
-    # A time-out of 0 would mean "do not block"; less than 0 is an error.
-    return max(seconds, 0.001)

@@ -21,7 +21,7 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets.settings import DeliverySettings
 
-from delivery.notifying import Clock, Log, at_work, notifier, outage, tell, until
+from delivery.notifying import Clock, Log, at_work, notifier, outage, real_clock, tell, until
 
 
 @pytest.fixture
@@ -249,7 +249,9 @@ def test_a_receiver_that_hangs_does_not_stop_the_others(
             receiver.wait_for(5, timeout_seconds=30)
             until(lambda: _states(store)["delivered"] == 5)
 
+            left_for_others = store.claim(99, timedelta(), real_clock())
             assert len(hanging.callbacks) == 2
+            assert len(left_for_others) == 37
             ended.set()
 
 
