@@ -98,7 +98,7 @@ class _Checked(SchemaField[Any]):
         if choices and value not in choices:
             raise ValidationError(f"unknown value {value!r}. {one_of(value, choices)}")
         if minimum is not None and value < minimum:
-            raise ValidationError(f"must be at least {minimum:g}, not {value:g}.")
+            raise ValidationError(f"must be at least {minimum}, not {value}.")
         if self._check and value:
             _make(self._check, value)
         return float(value) if kind is _NUMBER else value

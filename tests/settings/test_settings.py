@@ -101,9 +101,9 @@ def test_a_variable_that_is_no_setting_is_a_warning() -> None:
     }
 
     assert settings.load(None, environ).warnings == (
+        "environment TOCSIN_QWXZQWXZQWXZ: no setting has this name.",
         "environment TOCSIN_RABITMQ_URLS: no setting has this name. "
         "Did you mean 'TOCSIN_RABBITMQ_URLS'?",
-        "environment TOCSIN_QWXZQWXZQWXZ: no setting has this name.",
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +45,20 @@ def test_every_setting_is_explained_above_its_line(section: str, option: Option)
     text = SHIPPED.read_text(encoding="utf-8")
     (content,) = re.findall(rf"^{section}:\n((?:  .*\n|\n)*)", text, flags=re.MULTILINE)
 
-    assert explained(option) in content
+    blocks = [block for block in content.split("\n\n") if f"  #{option.name}: " in block]
+    assert [explanation(block) for block in blocks] == [explained(option)]
 
 
 def explained(option: Option) -> str:
-    """What is to stand in the file; when this test fails, paste it there."""
-    lines = textwrap.wrap(option.help, 95, break_on_hyphens=False)
-    if option.choices:
-        lines.append(f"One of {', '.join(option.choices)}.")
-    return "".join(f"  # {line}\n" for line in lines) + f"  #{option.name}: "
+    """What the file is to say of an option: paste it there when this test fails."""
+    choices = f" One of {', '.join(option.choices)}." if option.choices else ""
+    return f"{option.help}{choices}"
+
+
+def explanation(block: str) -> str:
+    """The prose above a setting, however it is wrapped."""
+    prose = [line.strip()[2:] for line in block.splitlines() if line.strip().startswith("# ")]
+    return " ".join(prose)
 
 
 @pytest.mark.parametrize(("section", "option"), OPTIONS)
