@@ -42,7 +42,7 @@ def _application(ctx: click.Context) -> Any:
     if root.obj is None:
         from pipeline.app import Application  # Here, since no command of ours needs it otherwise.
 
-        root.obj = Application.load(root.params.get("config_path"))
+        root.obj = Application(root.params.get("config_path"))
     return root.obj
 
 

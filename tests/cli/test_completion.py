@@ -1,0 +1,104 @@
+"""The shell completes alarms and ids from the store; every command's help has examples."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import click
+import pytest
+from cli.application import Tocsin
+from click.shell_completion import ShellComplete
+from click.testing import CliRunner
+
+from pipeline.cli.alarms import alarm
+from pipeline.cli.completion import completion
+from pipeline.cli.dead_letters import dead_letter
+from pipeline.cli.deliveries import delivery
+from pipeline.cli.rejected import rejected
+from pipeline.errors import StoreUnavailable
+from pipeline.store.sql import SqlStore
+
+from builders import a_transition, an_alarm
+
+COMMANDS = (alarm, delivery, dead_letter, rejected, completion)
+
+
+@pytest.fixture
+def tocsin(store: SqlStore) -> Tocsin:
+    for alarm_id, name in [("a1-id", "user deleted"), ("b2-id", "user locked"), ("c3-id", "disk")]:
+        store.create(an_alarm(alarm_id=alarm_id, name=name, description=f"of {name}"))
+    return Tocsin(store, *COMMANDS)
+
+
+def completed(tocsin: Tocsin, *words: str) -> list[str]:
+    """What the shell offers for the last of the words."""
+    shell = ShellComplete(tocsin.root, {"obj": tocsin.application}, "tocsin", "_TOCSIN_COMPLETE")
+    return [item.value for item in shell.get_completions(list(words[:-1]), words[-1])]
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("alarm", "show", "us"), ["user deleted", "user locked"]),
+        (("alarm", "show", ""), ["disk", "user deleted", "user locked"]),
+        (("alarm", "update", "b"), ["b2-id"]),
+        (("alarm", "state", "set", "--name", "d"), ["disk"]),
+        (("delivery", "list", "--alarm", "user l"), ["user locked"]),
+        (("alarm", "show", "nothing"), []),
+        (("alarm", "cre"), ["create"]),
+        (("alarm", "create", "--severity", "c"), ["critical"]),
+        (("alarm", "list", "-f", "y"), ["yaml"]),
+        (("dead-letter", "re"), ["replay"]),
+    ],
+)
+def test_what_is_offered(tocsin: Tocsin, words: tuple[str, ...], offered: list[str]) -> None:
+    assert completed(tocsin, *words) == offered
+
+
+def test_deliveries_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
+    with store.begin() as transaction:
+        transaction.save_transitions([a_transition(store.get("a1-id"))])
+    ids = [one.delivery_id for one in store.deliveries()]
+    assert completed(tocsin, "delivery", "show", "") == ids
+    assert completed(tocsin, "dead-letter", "show", "") == []
+
+
+def test_a_database_that_is_away_offers_nothing(
+    tocsin: Tocsin, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: object) -> None:
+        raise StoreUnavailable("away")
+
+    monkeypatch.setattr(store, "search", away)
+    assert completed(tocsin, "alarm", "show", "") == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_script_for_each_shell_is_printed(tocsin: Tocsin, shell: str) -> None:
+    script = tocsin("completion", shell)
+    assert f"_TOCSIN_COMPLETE={shell}_complete" in script
+
+
+def test_the_script_is_one_that_bash_reads(tocsin: Tocsin) -> None:
+    script = tocsin("completion", "bash")
+    done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def leaves(command: click.Command, *path: str) -> Iterator[tuple[str, ...]]:
+    """The path of every command that is no group."""
+    path = (*path, str(command.name))
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            yield from leaves(inner, *path)
+    else:
+        yield path
+
+
+@pytest.mark.parametrize("path", [path for command in COMMANDS for path in leaves(command)])
+def test_every_commands_help_has_an_example_of_it(store: SqlStore, path: tuple[str, ...]) -> None:
+    tocsin = Tocsin(store, *COMMANDS)
+    result = CliRunner().invoke(tocsin.root, [*path, "--help"])
+    assert "Example" in result.output
+    assert f"tocsin {' '.join(path)}" in result.output.partition("Example")[2]
