@@ -1,0 +1,279 @@
+"""What matching an event costs by itself, from 10 to 1,000,000 alarms.
+
+The events are captured Keystone notifications, normalised by the definitions that Tocsin ships;
+each is moved to a project of the alarms. Beside it stands `orjson.loads` of the same
+notifications (without their envelope) in the same rounds: the least that anybody pays for an
+event. Times are CPU time of this process; medians over the rounds.
+
+    python -m benchmarks.matching [--quick] [--rounds 7]
+
+Four kinds of alarms, so that no single case is what is tuned for:
+
+    projects    spread over up to 10,000 projects: exact types and globs, one to three conditions
+    one project all in one project and for one event type, each about a user of its own
+    bounds      for all projects, each about a number above or below one of its own; half hold
+    worst       nothing but `ne`: no index helps, every alarm is looked at
+
+Each line of the table is measured in a process of its own, so that its memory is its own. Bytes an
+alarm are what the process grew by, the ids and constants included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipeline.alarms.alarm import Condition, EventRule
+from pipeline.alarms.index import AlarmIndex
+from pipeline.event import Event
+from pipeline.normalise.definitions import compiled
+from pipeline.normalise.normaliser import Normaliser, normalised_lines
+from pipeline.yaml_source import load_file
+
+ROOT = Path(__file__).resolve().parents[1]
+CAPTURED = ROOT / "tests" / "data" / "keystone-cadf.jsonl"
+DEFINITIONS = ROOT / "pipeline" / "defaults" / "event_definitions.yaml"
+SIZES = {
+    "projects": (10, 1_000, 10_000, 100_000, 1_000_000),
+    "one project": (10, 1_000, 10_000, 100_000, 1_000_000),
+    "bounds": (10, 1_000, 10_000),
+    "worst": (10, 1_000, 10_000),
+}
+QUICK_LIMIT = 10_000
+PROJECTS = 10_000
+EVENTS = 5_000
+CHUNK = 5_000
+
+Put = tuple[str, str | None, EventRule]
+
+
+# --- events and alarms -----------------------------------------------------------------------
+
+
+def notifications() -> list[bytes]:
+    """The captured notifications, as JSON without their envelope."""
+    lines = CAPTURED.read_text().splitlines()
+    return [json.loads(json.loads(line)["body"])["oslo.message"].encode() for line in lines]
+
+
+def captured_events() -> list[Event]:
+    """The captured notifications as events, by the shipped definitions."""
+    normaliser = Normaliser(compiled(load_file(DEFINITIONS)))
+    results = normalised_lines(CAPTURED.read_bytes().splitlines(), normaliser)
+    return [event for _, event in results if isinstance(event, Event)]
+
+
+def events_for(kind: str, alarms: int, dice: random.Random) -> list[Event]:
+    """Captured events again and again, each with ids of its own, in a project that has alarms."""
+    captured = captured_events()
+    made = []
+    for number in range(EVENTS):
+        event = captured[number % len(captured)]
+        project = "p-0" if kind == "one project" else f"p-{dice.randrange(min(alarms, PROJECTS))}"
+        values = {**event.values, "project_id": project, "initiator_id": an_id(dice)}
+        if kind == "bounds":
+            values["duration"] = dice.random()
+        made.append(event._replace(message_id=str(uuid.uuid4()), values=values))
+    return made
+
+
+def an_id(dice: random.Random) -> str:
+    return f"{dice.getrandbits(128):032x}"
+
+
+def alarms_of(kind: str, dice: random.Random) -> Iterator[Put]:
+    """Endlessly many alarms of a kind."""
+    types = sorted({event.event_type for event in captured_events()})
+    rule_of: Callable[[random.Random, Sequence[str]], EventRule] = {
+        "projects": a_mixed_rule,
+        "one project": a_rule_about_a_user,
+        "bounds": a_bound,
+        "worst": a_rule_that_nothing_divides,
+    }[kind]
+    number = 0
+    while True:
+        project = {"projects": f"p-{number % PROJECTS}", "one project": "p-0"}.get(kind)
+        yield str(uuid.UUID(int=dice.getrandbits(128))), project, rule_of(dice, types)
+        number += 1
+
+
+def a_mixed_rule(dice: random.Random, types: Sequence[str]) -> EventRule:
+    event_type = dice.choice(types)
+    if dice.random() < 0.2:
+        event_type = dice.choice([event_type.rsplit(".", 1)[0] + ".*", "identity.*", "*.deleted"])
+    choices = [
+        Condition("traits.initiator_id", "eq", an_id(dice), "string"),
+        Condition("traits.resource_id", "eq", an_id(dice)),
+        Condition("traits.outcome", "eq", dice.choice(["success", "failure"])),
+        Condition("traits.reason_code", "ge", str(dice.randrange(400, 600)), "integer"),
+        Condition("traits.priority", "ne", "debug", "string"),
+    ]
+    first = choices.pop(dice.randrange(2))
+    return EventRule(event_type, (first, *dice.sample(choices, dice.randrange(3))))
+
+
+def a_rule_about_a_user(dice: random.Random, _: Sequence[str]) -> EventRule:
+    outcome = Condition("traits.outcome", "eq", "success", "string")
+    user = Condition("traits.initiator_id", "eq", an_id(dice), "string")
+    return EventRule("identity.authenticate", (outcome, user))
+
+
+def a_bound(dice: random.Random, _: Sequence[str]) -> EventRule:
+    op = dice.choice(["lt", "gt"])
+    return EventRule("*", (Condition("traits.duration", op, str(dice.random()), "float"),))
+
+
+def a_rule_that_nothing_divides(dice: random.Random, _: Sequence[str]) -> EventRule:
+    return EventRule("*", (Condition("traits.initiator_id", "ne", an_id(dice)),) * 2)
+
+
+# --- measuring -------------------------------------------------------------------------------
+
+
+def measure(kind: str, alarms: int, rounds: int) -> dict[str, float]:
+    """One line of the table."""
+    dice = random.Random(alarms)
+    events, bodies = events_for(kind, alarms, dice), notifications()
+    source = alarms_of(kind, dice)
+    # The first chunk is thrown away: the memory that making alarms takes is then taken already.
+    list(islice(source, CHUNK))
+    gc.collect()
+    before = resident_bytes()
+    index, adding = filled(source, alarms)
+    grown = resident_bytes() - before
+    gc.collect()
+    gc.freeze()
+    matching, decoding = [], []
+    scale = 1 if kind in ("projects", "one project") else max(1, alarms // 100)
+    some = events[: max(100, EVENTS // scale)]
+    for _ in range(rounds):
+        decoding.append(microseconds(orjson.loads, bodies * 5))
+        matching.append(microseconds(index.matches, some))
+    return {
+        "match": statistics.median(matching),
+        "loads": statistics.median(decoding),
+        "matched": statistics.mean(len(index.matches(event)) for event in some),
+        "bytes": grown / alarms,
+        "adds": alarms / adding,
+        "update": update_p99(index, kind, dice),
+    }
+
+
+def filled(source: Iterator[Put], alarms: int) -> tuple[AlarmIndex, float]:
+    """An index with so many alarms, and the seconds of CPU that putting them in took."""
+    index = AlarmIndex()
+    seconds = 0.0
+    gc.disable()
+    while len(index) < alarms:
+        chunk = list(islice(source, min(CHUNK, alarms - len(index))))
+        start = time.process_time()
+        for alarm_id, project, rule in chunk:
+            index.put(alarm_id, project, rule)
+        seconds += time.process_time() - start
+        del chunk
+    gc.enable()
+    return index, seconds
+
+
+def update_p99(index: AlarmIndex, kind: str, dice: random.Random) -> float:
+    """Microseconds that 99 of 100 changes (an alarm more, or one fewer) stay under."""
+    taken = []
+    for alarm_id, project, rule in islice(alarms_of(kind, dice), 2_000):
+        start = time.perf_counter_ns()
+        index.put(alarm_id, project, rule)
+        taken.append(time.perf_counter_ns() - start)
+        start = time.perf_counter_ns()
+        index.remove(alarm_id)
+        taken.append(time.perf_counter_ns() - start)
+    return statistics.quantiles(taken, n=100)[98] / 1000
+
+
+def microseconds(function: Callable[[Any], object], arguments: Sequence[Any]) -> float:
+    """CPU time of one call, in microseconds, over all the arguments."""
+    start = time.process_time()
+    for argument in arguments:
+        function(argument)
+    return (time.process_time() - start) / len(arguments) * 1e6
+
+
+def resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+# --- the table -------------------------------------------------------------------------------
+
+HEAD = (
+    "alarms",
+    "count",
+    "µs/event",
+    "loads µs",
+    "match/loads",
+    "(loads+match)/loads",
+    "matches",
+    "bytes/alarm",
+    "adds/s",
+    "update p99 µs",
+)
+LINE = "{:<12}{:>10}{:>12}{:>10}{:>13}{:>21}{:>10}{:>13}{:>10}{:>15}"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=f"up to {QUICK_LIMIT:,} alarms only")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--one", nargs=2, metavar=("KIND", "ALARMS"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.one:
+        print(json.dumps(measure(options.one[0], int(options.one[1]), options.rounds)))
+        return
+    print("Matching alone (CPU time; orjson.loads of the same notifications in the same rounds)")
+    print(LINE.format(*HEAD))
+    for kind, sizes in SIZES.items():
+        for alarms in sizes:
+            if not options.quick or alarms <= QUICK_LIMIT:
+                print(LINE.format(kind, f"{alarms:,}", *cells(kind, alarms, options.rounds)))
+
+
+def cells(kind: str, alarms: int, rounds: int) -> tuple[str, ...]:
+    command = [sys.executable, "-m", "benchmarks.matching", "--rounds", str(rounds)]
+    done = subprocess.run(
+        [*command, "--one", kind, str(alarms)],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=900,
+    )
+    found = json.loads(done.stdout)
+    match, loads = found["match"], found["loads"]
+    # A few alarms are too little to weigh against the pages of a process.
+    weight = f"{found['bytes']:,.0f}" if alarms >= 10_000 else "–"
+    return (
+        f"{match:,.2f}",
+        f"{loads:.2f}",
+        f"{match / loads:,.2f}",
+        f"{(loads + match) / loads:,.2f}",
+        f"{found['matched']:,.2f}",
+        weight,
+        f"{found['adds']:,.0f}",
+        f"{found['update']:.0f}",
+    )
+
+
+if __name__ == "__main__":
+    main()
