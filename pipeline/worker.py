@@ -108,7 +108,7 @@ class Worker:
             event = self._event(message, now)
             if event is None:
                 continue
-            if type(event) is Rejected:
+            if isinstance(event, Rejected):
                 decided.append(Decided(message, None, rejected=event.reason))
                 continue
             alarms, publishers = route_of(event.event_type)
@@ -133,7 +133,7 @@ class Worker:
             envelope = open_envelope(
                 message.body, message.content_type, message.headers, received_at=now
             )
-            if type(envelope) is Rejected:
+            if isinstance(envelope, Rejected):
                 return envelope
             return self._normaliser.normalise(envelope)
         except Exception as error:  # noqa: BLE001 - a bug must not lose or block the queue

@@ -37,7 +37,11 @@ _AWAY = "the database cannot be reached or is slow. "
 class HttpSettings:
     """How events are taken over HTTP."""
 
-    enabled: bool = option(True, "Take events that are posted over HTTP.")
+    enabled: bool | None = option(
+        None,
+        "Take events that are posted over HTTP. Unset: `tocsin run` does, `tocsin listener`, of "
+        "which one machine may run several, does not.",
+    )
     host: str = option("127.0.0.1", "The address to listen on; 0.0.0.0 or :: for all.")
     port: int = option(8043, "The port to listen on; 0 for any that is free.", minimum=0)
     token: str = option(

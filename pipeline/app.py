@@ -1,0 +1,250 @@
+"""Application: the composition root, the only place that wires the parts together.
+
+Each command gets one `Application` and asks it for what it needs. Nothing is opened before it is
+asked for: `tocsin check` needs no database, `tocsin alarm list` no definitions.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from random import random
+from typing import Any
+
+import structlog
+
+from pipeline import logs, settings, yaml_source
+from pipeline.alarms.live import LiveAlarms
+from pipeline.errors import ConfigError, InvalidValue, Problem
+from pipeline.feed import AlarmFeed
+from pipeline.listeners.base import Message
+from pipeline.listeners.http import HttpListener
+from pipeline.listeners.rabbitmq import RabbitmqListener
+from pipeline.listeners.replay import Replayed, ReplayListener
+from pipeline.normalise import Normaliser, compiled
+from pipeline.notifier import Notifier
+from pipeline.process import Part, Process
+from pipeline.publishers import Publishers, from_url
+from pipeline.reload import FileWatch
+from pipeline.republisher import Republisher
+from pipeline.routing import Routes, load_routes
+from pipeline.settings import LoadedSettings, Settings
+from pipeline.store.base import RejectedEvent
+from pipeline.store.sql import SqlStore
+from pipeline.targets import Targets
+from pipeline.worker import Tally, Worker
+
+
+def _nobody() -> None:
+    """Wakes nobody: the notifiers are other processes, and look by themselves."""
+
+
+class Application:
+    """Everything that one command works with. Close it when done."""
+
+    def __init__(
+        self, config_path: str | None = None, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._config_path, self._environ = config_path, environ
+        self._log = structlog.get_logger()
+        self._open = ExitStack()
+
+    @cached_property
+    def loaded(self) -> LoadedSettings:
+        """The settings in force and where each came from. Raises `ConfigError`."""
+        loaded = settings.load(self._config_path, self._environ)
+        logs.configure(loaded.settings.log)
+        for warning in loaded.warnings:
+            self._log.warning("settings.unknown", reason=warning)
+        return loaded
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings."""
+        return self.loaded.settings
+
+    def clock(self) -> datetime:
+        """Now, aware UTC."""
+        return datetime.now(UTC)
+
+    def new_id(self) -> str:
+        """A new unique id."""
+        return str(uuid.uuid4())
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._open.close()
+
+    @cached_property
+    def store(self) -> SqlStore:
+        """The store, opened and migrated at the first use."""
+        store = SqlStore.open(self.settings.database, clock=self.clock, new_id=self.new_id)
+        self._open.callback(store.close)
+        return store
+
+    @cached_property
+    def publishers(self) -> Publishers:
+        """One publisher for each URL of the pipelines file."""
+        publishers = Publishers()
+        self._open.callback(publishers.close)
+        return publishers
+
+    # --- configuration -----------------------------------------------------------------------
+
+    def normaliser(self, definitions: Path | None = None) -> Normaliser:
+        """By the definitions file, or this one, as it now is. Raises `ConfigError`."""
+        wanted = self.settings.normalise
+        document = yaml_source.load_file(definitions or wanted.file)
+        return Normaliser(
+            compiled(document, text_limit=wanted.text_limit),
+            drop_unmatched=wanted.drop_unmatched_notifications,
+            store_raw=wanted.store_raw,
+        )
+
+    def routes(self) -> Routes:
+        """By the pipelines file as it now is. Raises `ConfigError`."""
+        return load_routes(yaml_source.load_file(self.settings.routing.file), from_url)
+
+    def configuration(self) -> tuple[Normaliser, Routes]:
+        """Both files, or a `ConfigError` with the problems of both."""
+        made: list[Any] = []
+        problems: list[Problem] = []
+        for load in (self.normaliser, self.routes):
+            try:
+                made.append(load())
+            except ConfigError as error:
+                problems += error.problems
+        if problems:
+            raise ConfigError(problems)
+        return made[0], made[1]
+
+    # --- events in ---------------------------------------------------------------------------
+
+    def worker(self, wake: Callable[[], None] = _nobody) -> tuple[Worker, AlarmFeed]:
+        """A worker, with all alarms loaded, and the feed that keeps them true to the store."""
+        normaliser, routes = self.configuration()
+        alarms = LiveAlarms()
+        feed = self._feed(alarms)
+        worker = Worker(
+            normaliser=normaliser,
+            routes=routes,
+            publisher=self.publishers.get,
+            alarms=alarms,
+            store=self.store,
+            clock=self.clock,
+            new_id=self.new_id,
+            log=self._log,
+            wake=wake,
+        )
+        feed.load()
+        return worker, feed
+
+    def _feed(self, alarms: LiveAlarms) -> AlarmFeed:
+        seconds = self.settings.alarms.refresh_seconds
+        return AlarmFeed(self.store, alarms, refresh_seconds=seconds, log=self._log)
+
+    def replay(
+        self, paths: Sequence[str | Path], progress: bool | None = None
+    ) -> tuple[Tally, Replayed]:
+        """Take captured messages in; returns when they are committed."""
+        worker, _ = self.worker()
+        listener = ReplayListener(paths, worker, progress=progress)
+        before = signal.signal(signal.SIGINT, lambda number, frame: listener.stop())
+        try:
+            listener.run()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return worker.tally, listener.replayed
+
+    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
+        """Take a rejected event in again; the reason, if it is rejected again."""
+        worker, _ = self.worker()
+        message = Message(
+            rejected.body, rejected.content_type, rejected.headers or None, rejected.source
+        )
+        if reason := worker.understand(message):
+            return reason
+        decisions = worker.decide([message])
+        if decisions is not None:
+            worker.commit(decisions)
+        return None
+
+    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
+        """What can cost most to match: (project or None for all, event type, alarms scanned)."""
+        alarms = LiveAlarms()
+        self._feed(alarms).load()
+        return alarms.costly()
+
+    # --- processes ---------------------------------------------------------------------------
+
+    def process(self, *, listen: bool, notify: bool) -> Process:
+        """`tocsin run` (both), `tocsin listener` or `tocsin notifier`, ready to run."""
+        notifier = [self.notifier()] if notify else []
+        process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
+        if listen:
+            # In the process that also notifies, HTTP is on unless it is turned off.
+            http = notify if self.settings.http.enabled is None else self.settings.http.enabled
+            self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
+        process.add_stage(notifier)
+        return process
+
+    def notifier(self) -> Notifier:
+        """The outbound loop."""
+        targets = Targets(self.settings.delivery, clock=self.clock, log=self._log)
+        self._open.callback(targets.close)
+        return Notifier(
+            outbox=self.store,
+            targets=targets,
+            settings=self.settings.delivery,
+            clock=self.clock,
+            random=random,
+            log=self._log,
+        )
+
+    def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
+        """The inbound side, in the order in which it is to be stopped."""
+        # Before the files are read, so that no change between is missed.
+        files = [self.settings.normalise.file, self.settings.routing.file]
+        watch = FileWatch(files, lambda: process.on_hangup())
+        worker, feed = self.worker(wake)
+        republisher = Republisher(
+            self.store,
+            self.publishers,
+            self.settings.delivery.retry_delays,
+            clock=self.clock,
+            log=self._log,
+        )
+        process.on_hangup, process.on_drain = self._reload(worker), worker.stop
+        process.add_stage(self._listeners(worker, http))
+        process.add_stage([feed, republisher, watch])
+
+    def _listeners(self, worker: Worker, http: bool) -> list[Part]:
+        rabbitmq = self.settings.rabbitmq
+        listeners: list[Part] = [RabbitmqListener(rabbitmq, url, worker) for url in rabbitmq.urls]
+        if http:
+            listeners.append(HttpListener(self.settings.http, worker, worker.understand))
+        if not listeners:
+            raise InvalidValue(
+                "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), "
+                "or http.enabled to true."
+            )
+        return listeners
+
+    def _reload(self, worker: Worker) -> Callable[[], None]:
+        def reload() -> None:
+            """A file that does not parse leaves in force what runs (events-in 31)."""
+            try:
+                worker.configure(*self.configuration())
+            except ConfigError as error:
+                for problem in error.problems:
+                    self._log.error("configuration.refused", problem=str(problem))
+            else:
+                self._log.info("configuration.reloaded")
+
+        return reload

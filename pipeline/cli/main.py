@@ -1,0 +1,59 @@
+"""The root of the command: global options, and every group of commands put together."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from pipeline import __version__
+from pipeline.app import Application
+from pipeline.cli.alarms import alarm
+from pipeline.cli.base import TocsinGroup, fail
+from pipeline.cli.config import check, config
+from pipeline.cli.dead_letters import dead_letter
+from pipeline.cli.deliveries import delivery
+from pipeline.cli.demo import demo
+from pipeline.cli.events import normalise, replay
+from pipeline.cli.processes import listener, notifier, run
+from pipeline.cli.rejected import rejected
+from pipeline.cli.status import status
+
+EXIT_INTERRUPTED = 130
+
+
+@click.group(
+    cls=TocsinGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `tocsin demo`. Settings: `tocsin config show`.",
+)
+@click.version_option(__version__, prog_name="tocsin")
+@click.option(
+    "--config",
+    "config_path",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="The settings file, in place of ./tocsin.yaml, the user's or the system's.",
+)
+@click.pass_context
+def root(ctx: click.Context, config_path: str | None) -> None:
+    """Tocsin turns the events on a message bus into actions."""
+    ctx.obj = Application(config_path)
+    ctx.call_on_close(ctx.obj.close)
+
+
+for command in (
+    *(run, listener, notifier, demo),
+    *(alarm, delivery, dead_letter, rejected),
+    *(check, config, normalise, replay, status),
+):
+    root.add_command(command)
+
+
+def main() -> None:
+    """The entry point of the console script."""
+    try:
+        root.main(prog_name="tocsin", standalone_mode=True)
+    except KeyboardInterrupt:
+        fail("interrupted", EXIT_INTERRUPTED)
+    sys.exit(0)

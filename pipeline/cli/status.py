@@ -1,0 +1,56 @@
+"""`tocsin status`: how much of everything there is, and what wants a person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pipeline.app import Application
+from pipeline.cli.base import pass_application
+from pipeline.cli.output import Output, Shown, output_options
+from pipeline.store.base import Counts
+
+
+@click.command()
+@output_options
+@click.option("--costly", is_flag=True, help="Load all alarms; name the costliest to match.")
+@pass_application
+def status(application: Application, costly: bool, output: Output) -> None:
+    """Show what is in the store: alarms, firings, deliveries, and what wants a person.
+
+    `oldest_due` is the delivery that has waited longest beyond its time: if that grows, no
+    notifier runs, or too few. Dead deliveries, rejected events and disabled actions want a person.
+
+    \b
+    Examples:
+      tocsin status
+      tocsin status -f json -c deliveries_dead
+    """
+    shown = _fields(application.store.counts(), application.store.name, application.clock())
+    if costly:
+        buckets = application.costly_alarms()
+        lines = [f"{p or 'all projects'}, {kind}: {count} alarms" for p, kind, count in buckets]
+        shown["costly"] = Shown(buckets, "\n".join(lines) or "none")
+    output.one(shown)
+
+
+def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:
+    deliveries, states = counts.deliveries_by_state, counts.alarms_by_state
+    late = max((now - counts.oldest_due).total_seconds(), 0) if counts.oldest_due else 0
+    disabled = dict(counts.disabled_actions)
+    return {
+        "database": database,
+        "alarms": counts.alarms,
+        **{f"alarms_{state.replace(' ', '_')}": n for state, n in sorted(states.items())},
+        "revision": counts.revision,
+        "firings": counts.firings,
+        "deliveries_pending": deliveries.get("pending", 0),
+        "deliveries_delivered": deliveries.get("delivered", 0),
+        "deliveries_dead": deliveries.get("dead", 0),
+        "oldest_due_seconds": round(late, 1),
+        "rejected_events": counts.rejected,
+        "unpublished_events": counts.publications,
+        "disabled_actions": Shown(disabled, "\n".join(map(": ".join, disabled.items()))),
+    }
