@@ -23,6 +23,7 @@ from platformdirs import user_config_path, user_state_path
 from pipeline import yaml_source
 from pipeline.feed import AlarmsSettings
 from pipeline.listeners.http import HttpSettings
+from pipeline.listeners.rabbitmq.connection import connection_parameters
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
 from pipeline.logs import LogSettings
 from pipeline.masking import MASK, mask_url, masked
@@ -40,8 +41,11 @@ FILE_VARIABLE = "TOCSIN_CONFIG"
 FILE_NAME = "tocsin.yaml"
 _TEST_PREFIX = "TOCSIN_TEST_"
 
-# What a value must be beyond its type; each raises InvalidValue.
-_CHECKS: Mapping[str, Callable[[Any], object]] = {"database.url": parse_url}
+# What a value, or each of a list, must be beyond its type; each raises InvalidValue.
+_CHECKS: Mapping[str, Callable[[Any], object]] = {
+    "database.url": parse_url,
+    "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
+}
 
 
 @dataclass(frozen=True, slots=True)

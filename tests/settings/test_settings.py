@@ -76,7 +76,9 @@ def test_environment_goes_before_the_file(tmp_path: Path) -> None:
 
 
 def test_problems_of_the_file_and_the_environment_come_together(tmp_path: Path) -> None:
-    a_file(tmp_path / "tocsin.yaml", "rabbitmq:\n  prefetch: none\n  toppics: []\n")
+    a_file(
+        tmp_path / "tocsin.yaml", "rabbitmq:\n  prefetch: none\n  toppics: []\n  urls: [http://h]"
+    )
 
     with pytest.raises(ConfigError) as caught:
         settings.load(None, {"TOCSIN_DATABASE_URL": "mysql://u:s3cret@h/d"})
@@ -85,6 +87,7 @@ def test_problems_of_the_file_and_the_environment_come_together(tmp_path: Path) 
     assert places == [
         "tocsin.yaml:2:13 rabbitmq.prefetch",
         "tocsin.yaml:3:3 rabbitmq.toppics",
+        "tocsin.yaml:4:10 rabbitmq.urls[0]",
         "environment TOCSIN_DATABASE_URL",
     ]
     assert "Did you mean 'topics'?" in str(caught.value)
