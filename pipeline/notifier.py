@@ -64,7 +64,7 @@ class Notifier:
         _check(settings)
         self._outbox, self._targets, self._settings = outbox, targets, settings
         self._clock, self._random, self._log = clock, random, log
-        self._delays = [timedelta(seconds=s) for s in settings.retry_delays_seconds]
+        self._delays = settings.retry_delays
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._lanes = Lanes(settings.threads, settings.per_target_concurrency)
         self._unrecorded: list[tuple[Delivery, Attempt, Step]] = []
