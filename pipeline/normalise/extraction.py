@@ -149,9 +149,8 @@ class _Source:
 
 def _searched(trait: Trait) -> Find:
     def find(document: Mapping[str, Any]) -> Any:
-        return next(
-            (value for field in trait.fields for _, value in field.matches(document)), None
-        )
+        found = (field.first(document) for field in trait.fields)
+        return next((value for value in found if value is not None), None)
 
     return find
 

@@ -58,6 +58,10 @@ class PlainField:
         # A piece is a new value, that stands nowhere in the document.
         return [] if piece is None else [("", piece)]
 
+    def first(self, document: Any) -> Any:
+        """The value, None if there is none."""
+        return next((value for _, value in self.matches(document)), None)
+
     @property
     def path(self) -> str:
         """The path as plugins are given it: `payload.lst.[0].v`."""
@@ -74,6 +78,11 @@ class QueryField:
         """All values, each with its path. Null is nothing. Raises one of `MISFITS`."""
         found = self.expression.find(document)
         return [(_path_of(match), match.value) for match in found if match.value is not None]
+
+    def first(self, document: Any) -> Any:
+        """The first value, None if there is none. Raises one of `MISFITS`."""
+        found = (match.value for match in self.expression.find(document))
+        return next((value for value in found if value is not None), None)
 
 
 Field: TypeAlias = PlainField | QueryField
@@ -94,7 +103,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 _QUOTED = r"""'[^'\\*]+'|"[^"\\*]+\""""
 _STEP = re.compile(rf"\.(?:({_NAME})|({_QUOTED}))|\[(?:({_NAME})|({_QUOTED})|(-?[0-9]+))\]")
 _SPLIT = re.compile(r"\.`split\((?:([^\s'\",()`\\]+)|'([^'`\\]+)'), *(-?[0-9]+), *(-?[0-9]+)\)`")
-_KEYWORDS = {"where", "wherenot", "true", "false", "null"}
+_KEYWORDS = {"where", "wherenot"}
 
 
 def parse(path: str) -> Field:
