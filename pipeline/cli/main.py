@@ -10,6 +10,7 @@ from pipeline import __version__
 from pipeline.app import Application
 from pipeline.cli.alarms import alarm
 from pipeline.cli.base import TocsinGroup, fail
+from pipeline.cli.completion import completion
 from pipeline.cli.config import check, config
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
@@ -45,7 +46,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 for command in (
     *(run, listener, notifier, demo),
     *(alarm, delivery, dead_letter, rejected),
-    *(check, config, normalise, replay, status),
+    *(check, config, normalise, replay, status, completion),
 ):
     root.add_command(command)
 
