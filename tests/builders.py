@@ -40,7 +40,8 @@ def an_event(
 ) -> Event:
     """An event with these traits; a trait's type follows from its Python type."""
     types = {name: _trait_type(value) for name, value in traits.items()}
-    return Event(message_id or an_id(), event_type, generated, traits, types, raw or {})
+    message_id = an_id() if message_id is None else message_id
+    return Event(message_id, event_type, generated, traits, types, raw or {})
 
 
 def a_condition(field: str, value: Any, op: str = "eq", type: str = "") -> Condition:

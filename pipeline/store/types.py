@@ -20,7 +20,8 @@ from pipeline.store.documents import storable_key, storable_text
 Sequence = BigInteger().with_variant(Integer(), "sqlite")
 """Numbers given out by the database, growing. SQLite gives out INTEGER keys only."""
 
-PlainText = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_BY_CODE_POINT = postgresql.TEXT(collation="C")
+PlainText = Text().with_variant(_BY_CODE_POINT, "postgresql")
 """Text that this program made itself: ids, words from a fixed list, JSON documents."""
 
 
@@ -31,9 +32,7 @@ class Instant(TypeDecorator[datetime]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        if dialect.name == "postgresql":
-            return dialect.type_descriptor(TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(Text())
+        return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
@@ -56,7 +55,7 @@ class WireText(TypeDecorator[str]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return PlainText.dialect_impl(dialect)
+        return _BY_CODE_POINT if dialect.name == "postgresql" else Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else storable_text(value)

@@ -2,7 +2,7 @@
 
 A driver handles parameters one by one, which for a batch of transitions costs more than the
 database does. So the rows go to PostgreSQL as one parameter, a JSON document that it unpacks
-itself (a third of the time of its driver's executemany), and to SQLite as plain tuples. Keys to
+itself (half the time of its driver's executemany), and to SQLite as plain tuples. Keys to
 look for go to both as one document.
 
 Used by the other modules of `pipeline.store.sql` for whatever comes in batches.

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, case, literal, or_, select
 
 from pipeline.alarms.alarm import Alarm, Severity
 from pipeline.errors import InvalidValue
@@ -111,15 +111,16 @@ def _ordered(step: tuple[str, str]) -> ColumnElement[Any]:
 
 def _after(connection: Connection, marker: str, order: _Order) -> ColumnElement[bool]:
     """What stands after the marker: equal to it in the first keys, and beyond it in the next."""
-    keys = [key for key, _ in order]
-    columns = [_SORT_KEYS[key].label(f"key_{at}") for at, key in enumerate(keys)]
+    columns = [_SORT_KEYS[key].label(f"key_{at}") for at, (key, _) in enumerate(order)]
     place = connection.execute(select(*columns).where(_alarm.alarm_id == marker)).first()
     if place is None:
         raise InvalidValue(f"marker: Alarm {marker} not found", "marker")
     alternatives = []
-    for at, (key, direction) in enumerate(order):
-        same = [_SORT_KEYS[k] == v for k, v in zip(keys[:at], place[:at], strict=True)]
-        column, value = _SORT_KEYS[key], place[at]
-        beyond = column < value if direction == "desc" else column > value
+    same: list[ColumnElement[bool]] = []
+    for (key, direction), value in zip(order, place, strict=True):
+        column = _SORT_KEYS[key]
+        here = literal(value, column.type)
+        beyond = column < here if direction == "desc" else column > here
         alternatives.append(and_(*same, beyond))
+        same.append(column == here)
     return or_(*alternatives)
