@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import unquote
-from uuid import UUID
 
 from pipeline.envelope.decoding import Unreadable, read_json, storable
 
@@ -20,6 +20,7 @@ STRUCTURED = "application/cloudevents"
 
 _HTTP_PREFIX = "ce-"
 _PREFIXES = (_HTTP_PREFIX, "cloudEvents:", "cloudEvents_", "ce_")
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUIRED = ("specversion", "id", "source", "type")
 
 
@@ -37,11 +38,7 @@ def unique_id(event: CloudEvent) -> str:
     must not pass for one.
     """
     own, source = event.attributes["id"], event.attributes["source"]
-    try:
-        UUID(own)
-    except ValueError:
-        return f"{source}#{own}"
-    return str(own)
+    return str(own) if _UUID.fullmatch(own) else f"{source}#{own}"
 
 
 # --- structured ------------------------------------------------------------------------------

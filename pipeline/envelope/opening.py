@@ -10,10 +10,10 @@ Called by the worker for every message, and by `tocsin normalise`. Never raises.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from pipeline.envelope import cloudevents
 from pipeline.envelope.decoding import (
@@ -38,6 +38,7 @@ _WITHOUT_CONTEXT = frozenset(
         "_unique_id",
     }
 )  # fmt: skip
+_UUID_HEX = re.compile("([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})")
 _NOT_A_MESSAGE = (
     "It is no oslo notification (`message_id`, `event_type`, `payload`), no CloudEvent"
     " (`specversion`, `id`, `source`, `type`) and no CADF event (`typeURI`, `id`, `action`,"
@@ -224,10 +225,8 @@ def untagged(value: Any) -> Any:
 
 def _untag(kind: Any, value: Any) -> Any:
     if kind == "uuid" and isinstance(value, dict):
-        try:
-            return str(UUID(hex=value["hex"]))
-        except (KeyError, ValueError, AttributeError, TypeError):
-            return value
+        parts = _UUID_HEX.fullmatch(str(value.get("hex")))
+        return "-".join(parts.groups()) if parts else value
     if kind == "datetime" and isinstance(value, str):
         # 2.0 drops the zone; another zone than UTC is kept, or the moment would be lost.
         return value.removesuffix("+00:00")
