@@ -77,7 +77,8 @@ def _truth(value: Any) -> bool | None:
 class Kind:
     """A class of comparable values. `take` gives a value of this kind, None for all others.
 
-    `guard` is the same as source code about a variable `{v}`, where that is faster than a call.
+    `guard` is the same as source code, where that is faster than a call: `{first}` is what gives
+    the value and is evaluated first, `{v}` the variable that it is in afterwards.
     """
 
     name: str
@@ -85,10 +86,10 @@ class Kind:
     guard: str = ""
 
 
-TEXT = Kind("text", _text, "isinstance({v}, str)")
-NUMBER = Kind("number", _number, "(type({v}) is int or type({v}) is float)")
+TEXT = Kind("text", _text, "isinstance({first}, str)")
+NUMBER = Kind("number", _number, "(type({first}) is int or type({v}) is float)")
 BOOLEAN = Kind("boolean", _truth)
-MOMENT = Kind("moment", _moment, "isinstance({v}, datetime)")
+MOMENT = Kind("moment", _moment, "isinstance({first}, datetime)")
 
 # --- the operators ---------------------------------------------------------------------------
 

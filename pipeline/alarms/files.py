@@ -50,7 +50,7 @@ def load_alarms(
     for number, data in enumerate(value["alarms"]):
         try:
             alarm = load_alarm(
-                data,
+                _seeing_all(data),
                 alarm_id=new_id(),
                 now=now,
                 action_schemes=action_schemes,
@@ -63,3 +63,10 @@ def load_alarms(
     if problems:
         raise ConfigError(sorted(problems, key=lambda each: (each.line or 0, each.column or 0)))
     return alarms
+
+
+def _seeing_all(data: Any) -> Any:
+    """Who has the file may see everything, so an alarm sees all projects unless it has its own."""
+    if not isinstance(data, dict):
+        return data
+    return {"all_projects": not data.get("project_id"), **data}

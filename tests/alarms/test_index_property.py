@@ -41,9 +41,12 @@ def is_met(condition: Condition, event: Event) -> bool:
         usable = isinstance(found, (int, float)) and not isinstance(found, bool)
     elif condition.type == "boolean":
         wanted = wanted in ("true", "1")
-        said = str(found).lower()
-        usable = said in ("true", "false", "1", "0", "1.0", "0.0", "yes", "no")
-        found = said in ("true", "1", "1.0", "yes")
+        if isinstance(found, str):
+            yes, no = ("true", "1"), ("false", "0")
+            usable, found = found.lower() in yes + no, found.lower() in yes
+        else:
+            # Also -0.0 is 0.
+            usable, found = isinstance(found, (int, float)) and found in (0, 1), found == 1
     else:
         wanted = iso8601.parse_date(wanted)
         usable = isinstance(found, datetime)

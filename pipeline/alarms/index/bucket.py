@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from pipeline.alarms.index import node as nodes
 from pipeline.alarms.index.node import Node
-from pipeline.alarms.index.shape import SHAPE, Row, Shape
+from pipeline.alarms.index.shape import ALARM_ID, SHAPE, Row, Shape
 from pipeline.event import Event
 
 Bucket: TypeAlias = Node | dict[int, Node]
@@ -52,7 +52,12 @@ def search(bucket: Bucket, event: Event, shapes: Shapes, out: list[str]) -> None
     """Add to `out` the ids of the alarms whose query the event meets."""
     if isinstance(bucket, dict):
         for number, node in bucket.items():
-            nodes.search(node, event, shapes[number], out)
+            if isinstance(node, tuple):
+                # The common case without a call more.
+                if shapes[number].one(event, node):
+                    out.append(node[ALARM_ID])
+            else:
+                nodes.search(node, event, shapes[number], out)
     else:
         nodes.search(bucket, event, shapes[nodes.shape_number(bucket)], out)
 

@@ -5,15 +5,17 @@ fields and check their kinds once, and then compare row after row, at some 20 ns
 
     def scan(event, rows, out):
         values = event.values
-        v0 = values.get('size')
-        if not (type(v0) is int or type(v0) is float):
+        v0 = values.get('user_id')
+        if not isinstance(v0, str):
             return False
-        v1 = values.get('user_id')
-        if not isinstance(v1, str):
+        v1 = values.get('size')
+        if not (type(v1) is int or type(v1) is float):
             return False
         for row in rows:
-            if v0 > row[4] and v1 == row[5]:
+            if v0 == row[4] and v1 > row[5]:
                 out.append(row[0])
+
+For a single row, `one` is the same as one expression that fetches only as far as it has to.
 
 Constants stay in the rows and never enter the source; trait names enter it through `repr` alone.
 Whoever may create alarms chooses the field names, so the number of generated shapes is bounded;
@@ -153,8 +155,9 @@ class Shapes:
         return shape
 
 
-def _rank(each: Clause) -> tuple[str, str, str]:
-    return each.field, each.op, each.kind.name
+def _rank(each: Clause) -> tuple[bool, str, str, str]:
+    """Equalities first: they tell most."""
+    return each.op != "eq", each.field, each.op, each.kind.name
 
 
 # --- a shape as closures ---------------------------------------------------------------------
@@ -189,8 +192,7 @@ def _closures(clauses: Sequence[Clause]) -> tuple[One, Scan]:
 _SOURCE = """\
 def one(event, row):
     values = event.values
-{fetch}
-    return {test}
+    return {one}
 
 def scan(event, rows, out):
     values = event.values
@@ -208,24 +210,39 @@ _FETCH = """\
 def _generated(clauses: Sequence[Clause]) -> tuple[One, Scan]:
     names: dict[tuple[str, Kind], str] = {}
     namespace: dict[str, Any] = {"datetime": datetime}
-    fetches, tests = [], []
+    fetches, tests, steps = [], [], []
     for position, (field, op, kind) in enumerate(clauses, CONSTANTS):
-        if (field, kind) not in names:
-            names[field, kind] = f"v{len(names)}"
-            fetches.append(_fetch(names[field, kind], field, kind, namespace))
-        tests.append(f"{names[field, kind]} {OPERATORS[op].symbol} row[{position}]")
-    source = _SOURCE.format(fetch="\n".join(fetches), test=" and ".join(tests) or "True")
+        symbol, constant = OPERATORS[op].symbol, f"row[{position}]"
+        v = names.get((field, kind))
+        if v is None:
+            v = names[field, kind] = f"v{len(names)}"
+            value, guard = _source(v, field, kind, namespace)
+            fetches.append(_FETCH.format(v=v, value=value, guard=guard.format(first=v, v=v)))
+            fetch = f"({v} := {value})"
+            if op == "eq":
+                # What is equal to the constant is seldom met, so that is asked first.
+                steps += [f"{fetch} == {constant}", guard.format(first=v, v=v)]
+            else:
+                steps += [guard.format(first=fetch, v=v), f"{v} {symbol} {constant}"]
+        else:
+            steps.append(f"{v} {symbol} {constant}")
+        tests.append(f"{v} {symbol} {constant}")
+    source = _SOURCE.format(
+        one=" and ".join(steps) or "True",
+        fetch="\n".join(fetches),
+        test=" and ".join(tests) or "True",
+    )
     exec(compile(source, "<shape>", "exec"), namespace)
     return namespace["one"], namespace["scan"]
 
 
-def _fetch(v: str, field: str, kind: Kind, namespace: dict[str, Any]) -> str:
-    """Source that puts a field's value into the variable, and gives up if it is not of the kind.
+def _source(v: str, field: str, kind: Kind, namespace: dict[str, Any]) -> tuple[str, str]:
+    """Source that gives a field's value, and the guard that says whether it is of the kind.
 
     A trait is read in place; anything else by the function that `conditions` has for it.
     """
     trait = trait_name(field)
     if trait is not None and kind.guard:
-        return _FETCH.format(v=v, value=f"values.get({trait!r})", guard=kind.guard.format(v=v))
+        return f"values.get({trait!r})", kind.guard
     namespace[f"read_{v}"] = reader(field, kind)
-    return _FETCH.format(v=v, value=f"read_{v}(event)", guard=f"{v} is not None")
+    return f"read_{v}(event)", "({first} is not None)"
