@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.store import schema
@@ -44,7 +44,7 @@ def test_migrations_make_the_tables_that_the_program_knows(
 
 
 def test_indexes_cover_what_the_program_says_they_cover(postgresql_url: str) -> None:
-    """Alembic does not compare an index's condition and kind."""
+    """Alembic does not compare an index's condition and kind, nor a table's options."""
     SqlStore.open(DatabaseSettings(url=postgresql_url)).close()
 
     engine = create_engine(parse_url(postgresql_url))
@@ -56,13 +56,16 @@ def test_indexes_cover_what_the_program_says_they_cover(postgresql_url: str) -> 
     engine.dispose()
 
 
-def _indexes_and_columns(connection: object) -> set[tuple[str, ...]]:
+def _indexes_and_columns(connection: Connection) -> set[tuple[str, ...]]:
     indexes = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
     columns = (
         "SELECT table_name, column_name, data_type, collation_name, is_nullable "
         "FROM information_schema.columns WHERE table_schema = 'public'"
     )
-    rows = [*connection.execute(text(indexes)), *connection.execute(text(columns))]  # type: ignore[attr-defined]
+    options = "SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL"
+    rows = [
+        row for query in (indexes, columns, options) for row in connection.execute(text(query))
+    ]
     return {tuple(map(str, row)) for row in rows if "alembic" not in str(row[0])}
 
 

@@ -60,6 +60,7 @@ def _create_alarms() -> None:
         _needed("timestamp", INSTANT),
         sa.Column("evaluate_timestamp", INSTANT),
         _needed("revision", sa.BigInteger()),
+        postgresql_with={"fillfactor": 70},
     )
     op.create_index("ix_alarm_name", "alarm", ["name"], postgresql_using="hash")
     op.create_index("ix_alarm_project_id", "alarm", ["project_id"])
