@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import click
 
 from pipeline.app import Application
@@ -55,5 +58,7 @@ def notifier(application: Application) -> None:
 
 
 def _run(application: Application, *, listen: bool, notify: bool) -> None:
+    # Until the process runs, and takes signals itself, there is nothing in hand to finish.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     process = application.process(listen=listen, notify=notify)
     raise click.exceptions.Exit(process.run())
