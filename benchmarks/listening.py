@@ -172,7 +172,8 @@ def _bodies(count: int, firing: bool) -> Iterator[bytes]:
 
 _FIRES = (
     b'{"oslo.version": "2.0", "oslo.message": "{\\"message_id\\": \\"%s\\", '
-    b'\\"publisher_id\\": \\"identity.keystone-1\\", \\"event_type\\": \\"identity.user.deleted\\",'
+    b'\\"publisher_id\\": \\"identity.keystone-1\\", '
+    b'\\"event_type\\": \\"identity.user.deleted\\",'
     b' \\"priority\\": \\"INFO\\", \\"payload\\": {\\"resource_info\\": \\"fires\\",'
     b' \\"padding\\": \\"%s\\"}, \\"timestamp\\": \\"2026-11-21 21:03:28.363224\\"}"}'
 )

@@ -44,7 +44,7 @@ class Keystone:
     def user_deleted(
         self, user_id: str, project_id: str = "p-1", outcome: str = "success"
     ) -> dict[str, Any]:
-        """Publish `identity.user.deleted` as Keystone's CADF format has it; returns the payload."""
+        """Publish `identity.user.deleted` in Keystone's CADF format; returns the payload."""
         payload = cadf_payload("deleted.user", user_id, project_id, outcome)
         self.publish("identity.user.deleted", payload)
         return payload

@@ -1,8 +1,8 @@
 """How a command shows rows or one thing: `-f table|json|csv|value|yaml`, `-c COLUMN`.
 
 The options, the look and, unless a table is wrapped to a width, the exact bytes are cliff's, on
-which the OpenStack clients are built: scripts written for `aodh` read our output too (alarms 30). Used by all commands that
-show something.
+which the OpenStack clients are built: scripts written for `aodh` read our output too
+(alarms 30). Used by all commands that show something.
 """
 
 from __future__ import annotations

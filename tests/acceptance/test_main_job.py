@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
 from pipeline.receiver import Callback, Receiver
+
 from keystone import Keystone
 from processes import TocsinProcess, eventually, tocsin
 
@@ -40,8 +42,12 @@ def receiver() -> Iterator[Receiver]:
 def running(environment: dict[str, str], tmp_path: Path) -> Iterator[list[TocsinProcess]]:
     """A listener and a notifier, each a process, both ready."""
     with (
-        TocsinProcess("listener", environment=environment, log_path=tmp_path / "l.log") as listener,
-        TocsinProcess("notifier", environment=environment, log_path=tmp_path / "n.log") as notifier,
+        TocsinProcess(
+            "listener", environment=environment, log_path=tmp_path / "l.log"
+        ) as listener,
+        TocsinProcess(
+            "notifier", environment=environment, log_path=tmp_path / "n.log"
+        ) as notifier,
     ):
         listener.wait_for_log("rabbitmq.listening")
         notifier.wait_for_log("process.started")
@@ -153,7 +159,7 @@ def test_alarm_is_silent_until_its_state_is_set_back(
     callbacks = receiver.wait_for(2, timeout_seconds=30)
     keystone.close()
     told = [callback.json() for callback in callbacks]
-    users = [dict((t[0], t[2]) for t in c["reason_data"]["event"]["traits"]) for c in told]
+    users = [{t[0]: t[2] for t in c["reason_data"]["event"]["traits"]} for c in told]
     assert [user["resource_id"] for user in users] == ["first", "third"]
     assert [c["previous"] for c in told] == ["insufficient data", "ok"]
 
@@ -171,8 +177,6 @@ def wait_until_in_force(environment: dict[str, str], listener: TocsinProcess) ->
 
 
 def queue_is_empty(amqp_url: str, topic: str) -> bool:
-    import pika
-
     connection = pika.BlockingConnection(pika.URLParameters(amqp_url))
     declared = connection.channel().queue_declare(f"{topic}.info", passive=True)
     connection.close()

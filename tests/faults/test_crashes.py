@@ -1,8 +1,8 @@
 """kill -9, a broker that goes away, connections that drop: and still nothing lost, nothing twice.
 
-5,000 captured Keystone notifications, of which 500 fire one alarm each, go through a listener and a
-notifier that are killed at random moments, while RabbitMQ is stopped and started and PostgreSQL's
-connections are dropped. The seed is printed; set TOCSIN_TEST_SEED to repeat a run.
+5,000 captured Keystone notifications, of which 500 fire one alarm each, go through a listener
+and a notifier that are killed at random moments, while RabbitMQ is stopped and started and
+PostgreSQL's connections are dropped. The seed is printed; set TOCSIN_TEST_SEED to repeat a run.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pipeline.alarms.alarm import Condition, EventRule
 from pipeline.receiver import Callback, Receiver, Reply
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
+
 from builders import an_alarm
 from listeners.rabbitmq_server import OwnRabbitmq
 from processes import TocsinProcess, eventually
@@ -60,7 +61,7 @@ def environment(database_url: str, own_rabbitmq: OwnRabbitmq) -> dict[str, str]:
 
 
 class Publisher(threading.Thread):
-    """Publishes every body with a confirm, at a pace; again, when the broker went away meanwhile."""
+    """Publishes every body with a confirm, at a pace; again, if the broker went away meanwhile."""
 
     def __init__(self, url: str, bodies: list[bytes], seconds: float) -> None:
         super().__init__(daemon=True)
@@ -150,7 +151,7 @@ class Chaos:
 
 
 def bodies(chance: random.Random) -> list[bytes]:
-    """5,000 captured notifications with ids of their own, 500 of them firing; 50 of those twice."""
+    """Captured notifications with ids of their own, some of them firing; some of those twice."""
     captured = [json.loads(line)["body"] for line in CAPTURED.read_text().splitlines()]
     messages = []
     for number in range(EVENTS):

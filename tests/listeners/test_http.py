@@ -16,6 +16,12 @@ import requests
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from pipeline.errors import InvalidValue
+from pipeline.listeners.base import Message
+from pipeline.listeners.http import HttpListener, HttpSettings, posted
+from pipeline.listeners.http.group_commit import GroupCommit
+
 from listeners.contract import (
     DEADLINE_SECONDS,
     Feed,
@@ -24,11 +30,6 @@ from listeners.contract import (
     eventually,
     running,
 )
-
-from pipeline.errors import InvalidValue
-from pipeline.listeners.base import Message
-from pipeline.listeners.http import HttpListener, HttpSettings, posted
-from pipeline.listeners.http.group_commit import GroupCommit
 
 JSON = "application/json"
 

@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from listeners.contract import Feed, ListenerContract, RecordingWorker, eventually, running
 
 from pipeline.errors import InvalidValue
 from pipeline.listeners.replay import Replayed, ReplayListener
 from pipeline.listeners.replay import lines as lines_module
+
+from listeners.contract import Feed, ListenerContract, RecordingWorker, eventually, running
 
 
 def captured(body: bytes) -> bytes:
