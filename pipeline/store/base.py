@@ -67,7 +67,7 @@ class Transaction(Protocol):
         """Keep what could not be understood; one that is kept already changes nothing."""
 
     def save_publications(self, publications: Sequence[Publication]) -> None:
-        """Keep what a publisher did not take."""
+        """Keep what a publisher did not take; one that is kept already changes nothing."""
 
 
 class Intake(Protocol):

@@ -72,6 +72,16 @@ def test_publication_is_claimed_until_its_lease_ends(store: SqlStore, clock: Clo
     assert len(store.claim_publications(9, LEASE, clock() + LEASE)) == 2
 
 
+def test_publication_that_is_kept_twice_is_one(store: SqlStore) -> None:
+    """A commit whose answer was lost is made again (delivery 2)."""
+    publication = Publication("publication-1", "test://", (an_event(),), "no route")
+    for _ in range(2):
+        with store.begin() as transaction:
+            transaction.save_publications([publication])
+
+    assert store.counts().publications == 1
+
+
 def test_publication_is_kept_until_it_was_taken(store: SqlStore) -> None:
     """Events in 28: retried, and never silently lost."""
     event = an_event(host="a", load=1.5)

@@ -90,10 +90,13 @@ class SqlTransaction:
         insert_new(self._connection, schema.rejected_event, rows, key="rejected_id")
 
     def save_publications(self, publications: Sequence[Publication]) -> None:
-        """Keep what a publisher did not take; due now unless they say when."""
+        """Keep what a publisher did not take; due now unless they say when.
+
+        One that is kept already changes nothing: whoever lost the answer to a commit says it again.
+        """
         now = self._clock()
         rows = [publication_row(publication, now) for publication in publications]
-        insert_all(self._connection, schema.publication, rows)
+        insert_new(self._connection, schema.publication, rows, key="publication_id")
 
     def _history_row(self, transition: Transition) -> dict[str, Any]:
         alarm = transition.alarm
