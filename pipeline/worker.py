@@ -171,16 +171,23 @@ class Worker:
                 by_url.setdefault(url, []).append(decided.event)
         unpublished = []
         for url, events in by_url.items():
-            try:
-                self._publisher(url).publish(events)
-            except PublishFailed as error:
-                self._log.warning("publisher.failed", publisher=url, error=str(error))
+            if problem := self._untaken(url, events):
                 unpublished.append(
-                    Publication(
-                        self._new_id(), url, tuple(events), str(error), due_at=self._clock()
-                    )
+                    Publication(self._new_id(), url, tuple(events), problem, due_at=self._clock())
                 )
         return unpublished
+
+    def _untaken(self, url: str, events: Sequence[Event]) -> str | None:
+        """Publish to one sink; why it did not take the events, None when it did."""
+        try:
+            self._publisher(url).publish(events)
+        except PublishFailed as error:
+            self._log.warning("publisher.failed", publisher=url, error=str(error))
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - a sink's bug must neither lose nor stop events
+            self._log.exception("publisher.broken", publisher=url)
+            return f"{type(error).__name__}: {error}"
+        return None
 
     def _record_or_reject(
         self, decisions: Sequence[Decided], unpublished: Sequence[Publication]

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +37,11 @@ TO_BOTH = TO_ALARMS.replace("'alarms://'", "'test://broken', 'alarms://', 'test:
 class BrokenPublisher:
     url = "test://broken"
 
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
     def publish(self, events: Any) -> None:
-        raise PublishFailed("the sink is full")
+        raise self._error
 
     def close(self) -> None: ...
 
@@ -45,7 +49,13 @@ class BrokenPublisher:
 class Bench:
     """A worker on a real store, and what a test needs around it."""
 
-    def __init__(self, store: SqlStore, pipelines: str = TO_ALARMS, intake: Any = None) -> None:
+    def __init__(
+        self,
+        store: SqlStore,
+        pipelines: str = TO_ALARMS,
+        intake: Any = None,
+        broken: Exception | None = None,
+    ) -> None:
         self.store, self.woken = store, 0
         self.alarms = LiveAlarms()
         self.feed = AlarmFeed(store, self.alarms, refresh_seconds=0.1, log=structlog.get_logger())
@@ -54,7 +64,11 @@ class Bench:
         self.worker = Worker(
             normaliser=Normaliser(compiled(definitions)),
             routes=load_routes(yaml_source.load(pipelines, "p.yaml"), lambda url: None),
-            publisher=lambda url: self.memory if url == "test://" else BrokenPublisher(),
+            publisher=lambda url: (
+                self.memory
+                if url == "test://"
+                else BrokenPublisher(broken or PublishFailed("the sink is full"))
+            ),
             alarms=self.alarms,
             store=intake or store,
             clock=lambda: NOON,
@@ -228,6 +242,32 @@ def test_commit_ends_when_told_to_stop_while_the_store_is_away(store: SqlStore) 
     assert bench.fired(alarm) == 0
 
 
+class LosingTheAnswer:
+    """A store whose first commit is made, but the connection is lost before it can say so."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store, self._losing = store, True
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        with self._store.begin() as transaction:
+            yield transaction
+        if self._losing:
+            self._losing = False
+            raise StoreUnavailable("the connection was lost")
+
+
+def test_commit_whose_answer_is_lost_is_made_again_and_changes_nothing(store: SqlStore) -> None:
+    """delivery 2"""
+    bench = Bench(store, TO_BOTH, intake=LosingTheAnswer(store))
+    alarm = an_alarm(all_projects=True, repeat_actions=True)
+    bench.has(alarm)
+    bench.take(a_message(), Message(b"no event"))
+    assert bench.fired(alarm) == 1
+    counts = store.counts()
+    assert (counts.publications, counts.rejected) == (1, 1)
+
+
 class Allergic:
     """A store that fails, as by a bug, on whatever concerns one alarm."""
 
@@ -271,6 +311,21 @@ def test_failing_publisher_stops_neither_the_others_nor_the_alarms(store: SqlSto
     assert [event.message_id for event in bench.memory.events] == ["m-7"]
     assert bench.fired(alarm) == 1
     assert store.counts().publications == 1
+
+
+def test_publisher_with_a_bug_stops_neither_the_others_nor_the_alarms(store: SqlStore) -> None:
+    """events-in 28: what it did not take is kept all the same."""
+    bench = Bench(store, TO_BOTH, broken=ZeroDivisionError("a bug"))
+    alarm = an_alarm(all_projects=True)
+    bench.has(alarm)
+    bench.take(a_message(message_id="m-7"))
+    assert [event.message_id for event in bench.memory.events] == ["m-7"]
+    assert bench.fired(alarm) == 1
+    (publication,) = store.claim_publications(10, timedelta(minutes=1), NOON)
+    assert (publication.publisher, publication.error) == (
+        "test://broken",
+        "ZeroDivisionError: a bug",
+    )
 
 
 def test_reconfigured_worker_uses_the_new_definitions(bench: Bench) -> None:
