@@ -72,16 +72,13 @@ class AlarmFeed:
         wait = self._refresh_seconds
         while True:
             try:
-                revision, alarms = self._source.all_enabled()
-                self._alarms.load(revision, alarms)
-                break
+                self._load()
+                return
             except StoreUnavailable as error:
                 self._log.warning("alarms.not_loaded", error=str(error), next_try_seconds=wait)
             if self._stopping.wait(wait):
                 raise Stopped("stopped before the alarms were loaded")
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
-        self._log.info("alarms.loaded", revision=revision)
-        self._report_broken()
 
     def run(self) -> None:
         """Follow the store's changes until `stop`."""
@@ -99,9 +96,13 @@ class AlarmFeed:
                 away = False
 
     def refresh(self) -> None:
-        """Queue what changed since the last look."""
-        changes = self._source.changes_since(self._alarms.revision)
-        if changes.revision > self._alarms.revision:
+        """Queue what changed since the last look; read all anew if the store was put back."""
+        known = self._alarms.revision
+        changes = self._source.changes_since(known)
+        if changes.revision < known:
+            self._log.warning("alarms.put_back", known=known, revision=changes.revision)
+            self._load()
+        elif changes.revision > known:
             self._alarms.apply(changes.revision, changes.changed, changes.deleted)
             self._log.info("alarms.changed", revision=changes.revision)
             self._report_broken()
@@ -109,6 +110,12 @@ class AlarmFeed:
     def stop(self) -> None:
         """Return from `run`."""
         self._stopping.set()
+
+    def _load(self) -> None:
+        revision, alarms = self._source.all_enabled()
+        self._alarms.load(revision, alarms)
+        self._log.info("alarms.loaded", revision=revision)
+        self._report_broken()
 
     def _report_broken(self) -> None:
         for alarm_id, reason in self._alarms.broken.items():
