@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pipeline.alarms import evaluator
 from pipeline.alarms.alarm import Alarm, Transition
-from pipeline.envelope import open_envelope, scrub
+from pipeline.envelope import binary_attributes, open_envelope, scrub
 from pipeline.errors import PublishFailed, StoreUnavailable
 from pipeline.event import Event, Rejected
 from pipeline.listeners.base import Message, Stopped
@@ -30,6 +30,7 @@ from pipeline.routing import Routes
 from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
+_KEPT_BODY_BYTES = 1024 * 1024
 
 
 class Candidates(Protocol):
@@ -171,7 +172,7 @@ class Worker:
                 by_url.setdefault(url, []).append(decided.event)
         unpublished = []
         for url, events in by_url.items():
-            if problem := self._untaken(url, events):
+            if (problem := self._untaken(url, events)) is not None:
                 unpublished.append(
                     Publication(self._new_id(), url, tuple(events), problem, due_at=self._clock())
                 )
@@ -248,13 +249,25 @@ class Worker:
 
 def _rejected_event(decided: Decided, now: datetime) -> RejectedEvent:
     message = decided.message
+    # It comes out unpacked, and a few bytes may be made to unpack to many: a batch of such bodies
+    # would fill the memory, and again when it is redelivered.
+    body = scrub(message.body)
     return RejectedEvent(
-        # From the body alone: a redelivery, from wherever, is the same rejected event.
-        rejected_id=hashlib.sha256(message.body).hexdigest()[:32],
+        rejected_id=_rejected_id(message),
         reason=decided.rejected,
-        body=scrub(message.body),
+        body=body[:_KEPT_BODY_BYTES],
         content_type=message.content_type,
         headers=message.headers or {},
         source=message.source,
         received_at=now,
+        truncated=len(body) > _KEPT_BODY_BYTES,
     )
+
+
+def _rejected_id(message: Message) -> str:
+    """Made of what the message says, body and CloudEvent attributes, and of nothing that a
+    transport adds: a redelivery, from wherever, is the same rejected event."""
+    said = hashlib.sha256(message.body)
+    if attributes := binary_attributes(message.headers or {}):
+        said.update(repr(sorted(attributes.items())).encode("utf-8", "backslashreplace"))
+    return said.hexdigest()[:32]

@@ -11,8 +11,9 @@ Pure: no I/O, no clock, no log. Nothing that a sender can write raises an except
 
 from __future__ import annotations
 
+from pipeline.envelope.cloudevents import binary_attributes
 from pipeline.envelope.moments import moment
 from pipeline.envelope.opening import Envelope, open_envelope
 from pipeline.envelope.secrets import masked, scrub
 
-__all__ = ["Envelope", "masked", "moment", "open_envelope", "scrub"]
+__all__ = ["Envelope", "binary_attributes", "masked", "moment", "open_envelope", "scrub"]

@@ -25,8 +25,8 @@ from pipeline.retry import Step
 class RejectedEvent:
     """A message that is not an event, kept with its reason so that it can be replayed.
 
-    `rejected_id` is made from the body, so that a redelivery is the same row.
-    `body` has its secrets masked and is cut at the store's limit (`truncated`).
+    `rejected_id` is made from what the message says, so that a redelivery is the same row.
+    `body` is unpacked, has its secrets masked and is cut where it is very long (`truncated`).
     """
 
     rejected_id: str

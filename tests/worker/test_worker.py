@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import json
 import threading
 from collections.abc import Iterator
@@ -207,6 +208,24 @@ def test_rejected_event_is_kept_without_its_secrets(bench: Bench) -> None:
     bench.take(Message(body))
     (rejected,) = bench.store.rejected()
     assert b"gAAAAB-secret" not in rejected.body
+
+
+def test_rejected_event_that_unpacks_to_much_is_cut(bench: Bench) -> None:
+    """Else a batch of a few kilobytes fills the memory, each time that it is redelivered."""
+    body = bz2.compress(b"x" * (3 * 1024 * 1024))
+    bench.take(Message(body))
+    (rejected,) = bench.store.rejected()
+    assert rejected.truncated
+    assert rejected.body == b"x" * 1024 * 1024
+
+
+def test_rejected_cloudevents_that_differ_in_their_headers_are_all_kept(bench: Bench) -> None:
+    """events-in 1: never dropped; but a redelivery is known, whatever the broker adds to it."""
+    for number in "12":
+        event = {"ce-specversion": "0.3", "ce-id": number, "ce-source": "s", "ce-type": "t"}
+        bench.take(Message(b"{}", headers=event))
+        bench.take(Message(b"{}", headers=event | {"x-delivery-count": 1}))
+    assert sorted(each.headers["ce-id"] for each in bench.store.rejected()) == ["1", "2"]
 
 
 class Flaky:
