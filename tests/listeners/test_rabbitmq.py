@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import pika
@@ -170,6 +171,38 @@ def test_a_message_has_its_origin_type_and_only_headers_that_it_has(
     assert (plain.body, plain.content_type, plain.headers) == (b"{}", "application/json", None)
     assert plain.source.endswith(f"/ {topic} {queue}")
     assert packed.headers == {"compression": "application/x-gzip"}
+
+
+class InMilliseconds(datetime):
+    """A timestamp as senders write it that mistake the unit."""
+
+    def utctimetuple(self) -> Any:
+        return (1970, 1, 1, 0, 0, 1_700_000_000_000)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        pika.BasicProperties(headers={"sent": InMilliseconds(2026, 1, 2), "n": 1}),
+        pika.BasicProperties(headers={"all": [{"sent": InMilliseconds(2026, 1, 2)}]}),
+        pika.BasicProperties(timestamp=2**64 - 1),
+        pika.BasicProperties(content_type=b"\xff\xfe", headers={"word": b"\xff"}),
+    ],
+    ids=["timestamp", "timestamp-inside", "property", "not-utf-8"],
+)
+def test_properties_that_cannot_be_read_do_not_block_the_queue(
+    amqp_url: str, broker: Broker, topic: str, queue: str, properties: pika.BasicProperties
+) -> None:
+    worker = RecordingWorker()
+    broker.send(queue, [b"odd"], properties)
+    broker.send(queue, [b"next"])
+    with running(a_listener(amqp_url, settings_for(topic), worker)):
+        eventually(lambda: len(worker.committed) == 2, "both committed")
+    odd = worker.committed[0]
+    assert odd.body == b"odd"
+    assert isinstance(odd.content_type, str | None)
+    if properties.headers and "n" in properties.headers:
+        assert odd.headers == {"sent": 1_700_000_000_000, "n": 1}
 
 
 def test_listeners_on_several_brokers_run_side_by_side(

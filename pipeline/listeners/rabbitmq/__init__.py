@@ -5,6 +5,7 @@
     topology.py     finds the queues and declares what is missing, without harm to publishers
     refusals.py     what the broker's refusals mean, and which setting mends them
     connection.py   URL and settings → an open connection
+    timestamps.py   header values on which pika would give up
     settings.py     what an operator can set
 
 The composition root makes one `RabbitmqListener` per broker URL, each run in its own thread.

@@ -139,7 +139,10 @@ class Consumer:
         # The hot path: all that happens to a message before its batch.
         source = self._source(deliver.exchange, deliver.routing_key)
         headers = properties.headers or None
-        self._messages.append(Message(body, properties.content_type, headers, source))
+        content_type = properties.content_type
+        if content_type.__class__ is bytes:  # so pika leaves what is not UTF-8
+            content_type = content_type.decode("utf-8", "replace")
+        self._messages.append(Message(body, content_type, headers, source))
         self._tags.append(deliver.delivery_tag)
 
     def _on_cancelled(self, frame: Any) -> None:

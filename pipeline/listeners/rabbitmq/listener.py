@@ -31,6 +31,7 @@ from pipeline.listeners.rabbitmq.connection import (
 from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Batch, Consumer
 from pipeline.listeners.rabbitmq.lookout import Lookout
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
+from pipeline.listeners.rabbitmq.timestamps import accept_every_timestamp
 from pipeline.listeners.rabbitmq.topology import Topology
 
 Decisions = TypeVar("Decisions")
@@ -52,6 +53,7 @@ class RabbitmqListener(Generic[Decisions]):
         log: Any = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
+        accept_every_timestamp()
         self._settings = settings
         self._parameters = connection_parameters(url, settings)
         self._broker = broker_name(self._parameters)

@@ -64,13 +64,13 @@ class RabbitmqSettings:
         "(for rabbit_ha_queues).",
     )
     prefetch: int = option(
-        1000,
+        2000,
         "How many messages the broker sends ahead of acknowledgement, for each queue. It bounds "
         "the memory used while the database is away.",
         minimum=1,
     )
     batch_size: int = option(
-        100, "How many messages at most are worked on and acknowledged together.", minimum=1
+        500, "How many messages at most are worked on and acknowledged together.", minimum=1
     )
     batch_wait_seconds: float = option(
         0.05,
