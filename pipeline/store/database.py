@@ -230,6 +230,8 @@ def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
         for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
             connection.execute(f"SET {name} = {milliseconds}")
         connection.execute("SET timezone = 'UTC'")
+        # A plan that was made without the keys may read a whole table for one of them.
+        connection.execute("SET plan_cache_mode = 'force_custom_plan'")
         connection.autocommit = False
 
     event.listen(engine, "connect", prepare)

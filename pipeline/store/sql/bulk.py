@@ -2,8 +2,10 @@
 
 A driver handles parameters one by one, which for a batch of transitions costs more than the
 database does. So the rows go to PostgreSQL as one parameter, a JSON document that it unpacks
-itself (half the time of its driver's executemany), and to SQLite as plain tuples. Keys to
-look for go to both as one document.
+itself (half the time of its driver's executemany), and to SQLite as plain tuples.
+
+Keys to look for go to PostgreSQL as arrays. Of an array its planner knows the length, and takes
+the index; of a document it guesses a hundred rows, and may read a whole table for one key.
 
 Used by the other modules of `pipeline.store.sql` for whatever comes in batches.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import orjson
@@ -25,6 +28,7 @@ from sqlalchemy import (
     Row,
     Table,
     Text,
+    any_,
     bindparam,
     cast,
     column,
@@ -43,6 +47,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 _AT_A_TIME = 1_000
 _GIVEN = "given"
+_KEYS = "keys"
 
 
 def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
@@ -78,12 +83,14 @@ def update_all(connection: Connection, table: Table, key: str, rows: Rows) -> No
         if connection.dialect.name == "sqlite":
             _execute_many(connection, _sqlite_update(table, names), table, names, portion)
         else:
-            _execute_given(connection, _update_given(table, names), table, names, portion)
+            keys = {_KEYS: [row[key] for row in portion]}
+            _execute_given(connection, _update_given(table, names), table, names, portion, keys)
 
 
 def among(connection: Connection, *columns: Column[Any]) -> ColumnElement[bool]:
     """Whether the columns are together one of the keys given to `execute_given`."""
-    given = _given(connection.dialect.name == "sqlite", columns)
+    on_sqlite = connection.dialect.name == "sqlite"
+    given = _given(True, columns) if on_sqlite else _given_keys(columns)
     wanted = select(*given.c)
     return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
 
@@ -101,8 +108,13 @@ def execute_given(
     names = tuple(str(c.name) for c in columns)
     rows: list[Row[Any]] = []
     for portion in portions(keys):
-        document = _document(names, _encoded(columns, portion))
-        result = connection.execute(statement, {_GIVEN: document})
+        encoded = _encoded(columns, portion)
+        if connection.dialect.name == "sqlite":
+            given: dict[str, Any] = {_GIVEN: _document(names, encoded)}
+        else:
+            arrays = [[values[at] for values in encoded] for at in range(len(columns))]
+            given = dict(zip(map(_key_array, columns), arrays, strict=True))
+        result = connection.execute(statement, given)
         if result.returns_rows:
             rows.extend(result)
     return rows
@@ -154,7 +166,8 @@ def _insert_given(table: Table, names: tuple[str, ...]) -> Executable:
 def _update_given(table: Table, names: tuple[str, ...]) -> Executable:
     *changed, key = names
     given = _given(False, tuple(table.c[name] for name in names))
-    these = update(table).where(table.c[key] == given.c[key])
+    wanted = any_(bindparam(_KEYS, type_=postgresql.ARRAY(Text())))
+    these = update(table).where(table.c[key] == given.c[key], table.c[key] == wanted)
     return these.values({name: given.c[name] for name in changed})
 
 
@@ -164,9 +177,22 @@ def _execute_given(
     table: Table,
     names: tuple[str, ...],
     rows: Rows,
+    further: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
     document = _document(names, _table_rows(table, names, rows))
-    connection.execute(statement, {_GIVEN: document})
+    connection.execute(statement, {_GIVEN: document, **further})
+
+
+@lru_cache
+def _given_keys(columns: tuple[Column[Any], ...]) -> FromClause:
+    """The given arrays, one for each column, as a table."""
+    arrays = [bindparam(_key_array(c), type_=postgresql.ARRAY(Text())) for c in columns]
+    names = [column(c.name, Text()) for c in columns]
+    return func.unnest(*arrays).table_valued(*names).render_derived(name=_GIVEN)
+
+
+def _key_array(key: Column[Any]) -> str:
+    return f"{_KEYS}_{key.name}"
 
 
 # --- both ------------------------------------------------------------------------------------
