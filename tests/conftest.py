@@ -97,9 +97,9 @@ def topic(amqp_url: str) -> Iterator[str]:
     connection.close()
 
 
-@pytest.fixture
-def postgresql_url() -> Iterator[str]:
-    """A new, empty PostgreSQL database of this test's own (a SQLAlchemy URL)."""
+@pytest.fixture(scope="session")
+def _postgresql_database() -> Iterator[str]:
+    """A PostgreSQL database of this run's own. One for all tests: making one takes a second."""
     name = f"tocsin_test_{uuid.uuid4().hex[:12]}"
     try:
         server = psycopg.connect(POSTGRESQL.url, autocommit=True, connect_timeout=5)
@@ -107,9 +107,22 @@ def postgresql_url() -> Iterator[str]:
         pytest.skip(_unreachable(POSTGRESQL, error))
     with server:
         server.execute(f"CREATE DATABASE {name}")
-        base = POSTGRESQL.url.rsplit("/", 1)[0]
-        yield f"{base}/{name}"
+        yield f"{POSTGRESQL.url.rsplit('/', 1)[0]}/{name}"
         server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgresql_url(_postgresql_database: str) -> str:
+    """An empty PostgreSQL database that nobody else is connected to (a SQLAlchemy URL)."""
+    url = _postgresql_database
+    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return url
 
 
 @pytest.fixture
