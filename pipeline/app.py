@@ -173,6 +173,8 @@ class Application:
         decisions = worker.decide([message])
         if decisions is not None:
             worker.commit(decisions)
+        if worker.tally.rejected:
+            return "it could not be recorded; the log says why"
         return None
 
     def costly_alarms(self) -> list[tuple[str | None, str, int]]:
