@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench docs clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 
 bench: $(VENV)/installed-dev  ## Measure listening and matching, side by side with what they stand on
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/installed-dev  ## Write docs/reference.md from the code
+	$(BIN)/python docs/make_reference.py
 
 clean:  ## Remove the virtual environment and all caches
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -54,6 +54,16 @@ def test_recursive_alias_and_binary_do_not_crash() -> None:
         yaml_source.load(b"\xff\xfe\x00\xd8", "x.yaml")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["- !!timestamp x", "- !!bool maybe", "- !!int x", "- !!binary 5", "- !!python/name:os x"],
+)
+def test_value_that_is_not_of_its_tag_is_a_config_error(text: str) -> None:
+    """events-in 31: whatever the file holds, what runs stays in force."""
+    with pytest.raises(ConfigError, match=r"^x\.yaml: *"):
+        yaml_source.load(text, "x.yaml")
+
+
 def test_problems_of_marshmallow_messages_are_flattened() -> None:
     document = yaml_source.load("a:\n  - b: 1\n", "x.yaml")
     problems = document.problems({"a": {0: {"b": ["Bad.", "Worse."], "_schema": ["Odd."]}}})

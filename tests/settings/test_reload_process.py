@@ -4,6 +4,7 @@ wrong (events-in 31)."""
 from __future__ import annotations
 
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +94,17 @@ def test_hangup_reloads_without_a_change(running: Running) -> None:
 
     assert running.takes_an_event_to("first")
     assert running.process.terminate() == 0
+
+
+def test_hangup_at_the_start_does_not_end_the_process(tmp_path: Path) -> None:
+    """There is nothing to reload yet: the files are read after it."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        environment = {"TOCSIN_DATABASE_URL": f"postgresql://tocsin@127.0.0.1:{port}/tocsin"}
+        log_path = tmp_path / "log"
+        with TocsinProcess("notifier", environment=environment, log_path=log_path) as process:
+            silent.settimeout(30)
+            connection, _ = silent.accept()  # now it waits for a database that says nothing
+            with connection:
+                process.signal(signal.SIGHUP)
+                assert process.terminate() == 0

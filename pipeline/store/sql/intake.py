@@ -92,7 +92,7 @@ class SqlTransaction:
     def save_publications(self, publications: Sequence[Publication]) -> None:
         """Keep what a publisher did not take; due now unless they say when.
 
-        One that is kept already changes nothing: whoever lost the answer to a commit says it again.
+        One that is kept already changes nothing: who lost the answer to a commit says it again.
         """
         now = self._clock()
         rows = [publication_row(publication, now) for publication in publications]
