@@ -18,6 +18,8 @@ from pipeline.errors import ConfigError, Problem
 
 # libyaml's parser is ten times as fast as the pure Python one; wheels of PyYAML contain it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# PyYAML lets out whatever its converters raise on a tagged value that is not of its tag.
+_UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def load(text: str | bytes, file: str) -> Document:
             loader.dispose()
     except yaml.MarkedYAMLError as error:
         raise ConfigError([_syntax_problem(error, file)]) from error
-    except (yaml.YAMLError, ValueError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         message = f"not readable as YAML: {error}. Mend the file's encoding or syntax."
         raise ConfigError([Problem(file, None, None, "", message)]) from error
     return Document(file, value, root)
