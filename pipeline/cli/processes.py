@@ -58,7 +58,9 @@ def notifier(application: Application) -> None:
 
 
 def _run(application: Application, *, listen: bool, notify: bool) -> None:
-    # Until the process runs, and takes signals itself, there is nothing in hand to finish.
+    # Until the process runs, and takes signals itself, there is nothing in hand to finish, and
+    # nothing to reload: a file that changes meanwhile is noticed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process = application.process(listen=listen, notify=notify)
     raise click.exceptions.Exit(process.run())
