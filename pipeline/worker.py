@@ -31,6 +31,9 @@ from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _KEPT_BODY_BYTES = 1024 * 1024
+_WRITTEN_AT_ONCE = 5_000
+"""Decisions in a transaction: a hundred events that fire thousands of alarms each must neither
+fill the memory nor take longer than the database allows a transaction, every time anew."""
 
 
 class Candidates(Protocol):
@@ -146,22 +149,28 @@ class Worker:
     def commit(self, decisions: Sequence[Decided]) -> None:
         """Publish, then write all that the batch causes in one transaction; wait for the store.
 
-        Raises `Stopped` when told to stop while the store is away.
+        Where that is very much, it is several: what one of them wrote the next delivery of the
+        batch finds written. Raises `Stopped` when told to stop while the store is away.
         """
         unpublished = self._publish(decisions)
+        fired = self._write(decisions[:_WRITTEN_AT_ONCE], unpublished)
+        for start in range(_WRITTEN_AT_ONCE, len(decisions), _WRITTEN_AT_ONCE):
+            fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
+        self.tally.fired += fired
+        if fired:
+            self._wake()
+
+    def _write(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
+        """Record these, as often as it takes; how many alarms fired."""
         wait = _FIRST_WAIT_SECONDS
         while True:
             try:
-                fired = self._record_or_reject(decisions, unpublished)
-                break
+                return self._record_or_reject(decisions, unpublished)
             except StoreUnavailable as error:
                 self._log.warning("store.unavailable", error=str(error), next_try_seconds=wait)
             if self._stopping.wait(wait):
                 raise Stopped("the store is away and the process is stopping")
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
-        self.tally.fired += fired
-        if fired:
-            self._wake()
 
     def _publish(self, decisions: Iterable[Decided]) -> list[Publication]:
         """Publish each event to its sinks; what a sink does not take is returned, to be kept."""

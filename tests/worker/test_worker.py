@@ -287,6 +287,35 @@ def test_commit_whose_answer_is_lost_is_made_again_and_changes_nothing(store: Sq
     assert (counts.publications, counts.rejected) == (1, 1)
 
 
+class Counting:
+    """A store that counts its transactions, and what each of them fired."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.fired: list[int] = []
+
+    @contextmanager
+    def begin(self) -> Iterator[Transaction]:
+        before = self._store.counts().firings
+        with self._store.begin() as transaction:
+            yield transaction
+        self.fired.append(self._store.counts().firings - before)
+
+
+def test_batch_that_causes_very_much_is_written_in_portions(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it could take longer than a transaction may, and block the queue for ever."""
+    monkeypatch.setattr("pipeline.worker._WRITTEN_AT_ONCE", 4)
+    intake = Counting(store)
+    bench = Bench(store, TO_BOTH, intake=intake)
+    bench.has(*(an_alarm(all_projects=True, repeat_actions=True) for _ in range(3)))
+    bench.take(a_message(), a_message(), a_message(), Message(b"no event"))
+    assert len(intake.fired) == 4, "nine firings, three events to publish, a rejected one"
+    assert sum(intake.fired) == store.counts().firings == bench.worker.tally.fired == 9
+    assert (store.counts().publications, store.counts().rejected) == (1, 1)
+
+
 class Allergic:
     """A store that fails, as by a bug, on whatever concerns one alarm."""
 
