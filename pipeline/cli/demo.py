@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -86,27 +89,35 @@ def _show_callbacks(console: Console, shown: Shown) -> None:
 
 def _show_next(console: Console) -> None:
     alarms, sample = os.path.relpath(ALARMS), os.path.relpath(SAMPLE)
+    python, tocsin = _runnable("python"), _runnable("tocsin")
     console.print("[bold]4. What to try next.[/bold] For real, with your own database:\n")
     for command, why in (
-        ("python -m pipeline.receiver --port 8900", "something to call"),
-        (f"tocsin alarm create --file {alarms}", "the same four alarms"),
-        ("tocsin run", "listeners, alarms and notifier in one process"),
-        (f"tocsin replay {sample}", "the same events, in another terminal"),
-        ("tocsin alarm history 'user deleted'", "what happened to an alarm"),
-        ("tocsin delivery list", "what was delivered, and what was not"),
-        (f"tocsin normalise {sample}", "the event that each line becomes"),
+        (f"{python} -m pipeline.receiver --port 8900", "something to call"),
+        (f"{tocsin} alarm create --file {alarms}", "the same four alarms"),
+        (f"{tocsin} run", "listeners, alarms and notifier in one process"),
+        (f"{tocsin} replay {sample}", "the same events, in another terminal"),
+        (f"{tocsin} alarm history 'user deleted'", "what happened to an alarm"),
+        (f"{tocsin} delivery list", "what was delivered, and what was not"),
+        (f"{tocsin} normalise {sample}", "the event that each line becomes"),
     ):
         console.print(f"   [cyan]{command}[/cyan]", soft_wrap=True)
         console.print(f"      {why}", style="dim")
     console.print(
         "\n   With RabbitMQ: TOCSIN_RABBITMQ_URLS=amqp://guest:guest@localhost:5672/%2F "
-        "tocsin run\n",
+        f"{tocsin} run\n",
         soft_wrap=True,
     )
 
 
 def _fired(times: int) -> str:
     return {0: "did not fire", 1: "fired once"}.get(times, f"fired {times} times")
+
+
+def _runnable(program: str) -> str:
+    """How to call a program of this environment from here: by its name if that finds it."""
+    here = Path(sys.executable).with_name(program)
+    found = shutil.which(program)
+    return program if found and Path(found).samefile(here) else os.path.relpath(here)
 
 
 def _traits(callback: Callback) -> dict[str, Any]:
