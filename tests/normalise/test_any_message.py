@@ -6,15 +6,14 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from any_message import JSON, MESSAGES, MUTATED, TEXTS, unhurried
+from hypothesis import example, given
 from hypothesis import strategies as st
 from messages import CAPTURED, a_notification, captured, definitions, enveloped, shipped
 
 from pipeline.envelope import Envelope, open_envelope
 from pipeline.event import Event, Rejected
 from pipeline.normalise import Normaliser
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 SHIPPED = shipped()
 EVERYTHING = Normaliser(
@@ -40,19 +39,6 @@ EVERYTHING = Normaliser(
 """),
     store_raw=["info", "error", ""],
 )
-
-KEYS = st.sampled_from(["a", "b", "", "token", "\0", "\ud800"]) | st.text(max_size=5)
-TEXTS = st.text(max_size=20) | st.sampled_from(
-    ["\0", "\ud800", "2026-11-21T12:00:00Z", "0001-01-01T00:00:00+10:00", "nan", "1e999", "9" * 50]
-)
-NUMBERS = st.integers() | st.floats() | st.sampled_from([2**63, 10**30, 10**2000, -(2**64)])
-JSON = st.recursive(
-    st.none() | st.booleans() | NUMBERS | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
-    max_leaves=15,
-)
-NAMES = st.sampled_from([*a_notification(), "_context_token", "_context_x", "specversion", "type"])
-MESSAGES = st.dictionaries(NAMES, JSON, max_size=8).map(lambda changes: a_notification(**changes))
 
 
 def check(body: bytes, content_type: str | None = None, headers: Any = None) -> Any:
@@ -133,35 +119,10 @@ def test_any_depth(depth: int, bracket: str) -> None:
     check(enveloped(body))
 
 
-REAL = [message.body for name in CAPTURED for message in captured(name)[::40]]
-
-
 @unhurried
-@given(st.sampled_from(REAL), st.data())
-def test_mutated_real_messages(body: bytes, data: st.DataObject) -> None:
-    mutated = bytearray(body)
-    for _ in range(data.draw(st.integers(1, 8))):
-        start = data.draw(st.integers(0, len(mutated)))
-        length = data.draw(st.integers(0, 6))
-        mutated[start : start + length] = data.draw(st.binary(max_size=6) | SNIPPETS)
-    check(bytes(mutated))
-
-
-SNIPPETS = st.sampled_from(
-    [
-        b"",
-        b"null",
-        b"{}",
-        b"[]",
-        b"NaN",
-        b'\\"',
-        b"\\u0000",
-        b"\\\\ud800",
-        b"9" * 25,
-        b"1e999",
-        b'":',
-    ]
-)
+@given(MUTATED)
+def test_mutated_real_messages(body: bytes) -> None:
+    check(body)
 
 
 @pytest.mark.parametrize("name", CAPTURED)
