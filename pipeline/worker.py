@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from pipeline.alarms import evaluator
 from pipeline.alarms.alarm import Alarm, Transition
-from pipeline.envelope import binary_attributes, open_envelope, scrub
+from pipeline.envelope import binary_attributes, open_envelope, scrub_head
 from pipeline.errors import PublishFailed, StoreUnavailable
 from pipeline.event import Event, Rejected
 from pipeline.listeners.base import Message, Stopped
@@ -219,6 +219,8 @@ class Worker:
     def _record(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
         now = self._clock()
         rejected = [_rejected_event(d, now) for d in decisions if d.rejected]
+        if not (rejected or unpublished or any(d.alarm_id for d in decisions)):
+            return 0
         with self._store.begin() as transaction:
             alarms, transitions = self._transitions(transaction, decisions, now)
             if transitions:
@@ -258,18 +260,16 @@ class Worker:
 
 def _rejected_event(decided: Decided, now: datetime) -> RejectedEvent:
     message = decided.message
-    # It comes out unpacked, and a few bytes may be made to unpack to many: a batch of such bodies
-    # would fill the memory, and again when it is redelivered.
-    body = scrub(message.body)
+    body, truncated = scrub_head(message.body, _KEPT_BODY_BYTES)
     return RejectedEvent(
         rejected_id=_rejected_id(message),
         reason=decided.rejected,
-        body=body[:_KEPT_BODY_BYTES],
+        body=body,
         content_type=message.content_type,
         headers=message.headers or {},
         source=message.source,
         received_at=now,
-        truncated=len(body) > _KEPT_BODY_BYTES,
+        truncated=truncated,
     )
 
 

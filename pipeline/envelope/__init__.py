@@ -14,6 +14,13 @@ from __future__ import annotations
 from pipeline.envelope.cloudevents import binary_attributes
 from pipeline.envelope.moments import moment
 from pipeline.envelope.opening import Envelope, open_envelope
-from pipeline.envelope.secrets import masked, scrub
+from pipeline.envelope.secrets import masked, scrub_head
 
-__all__ = ["Envelope", "binary_attributes", "masked", "moment", "open_envelope", "scrub"]
+__all__ = [
+    "Envelope",
+    "binary_attributes",
+    "masked",
+    "moment",
+    "open_envelope",
+    "scrub_head",
+]

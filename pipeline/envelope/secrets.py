@@ -3,7 +3,7 @@
 Senders before oslo.messaging 14.4 sent the request context whole, tokens included. Three ways to
 be rid of them: contexts lose such keys before anything sees them (`is_secret`), values that
 are kept lose what stands under such keys (`masked`), and bytes that cannot be decoded lose it as
-far as it can be found (`scrub`). Errs on the side of masking too much.
+far as it can be found (`scrub_head`). Errs on the side of masking too much.
 """
 
 from __future__ import annotations
@@ -64,13 +64,19 @@ _KEY = re.compile(rb'(?<!\\)(\\*+)"([A-Za-z0-9_.-]{1,64}+)(\\*+)"[ \t\r\n]*+:[ \
 _SCALAR = re.compile(rb"[A-Za-z0-9+.-]*+")
 
 
-def scrub(body: bytes) -> bytes:
-    """The body with every secret that can be found in it as `***`, be it JSON or not.
+def scrub_head(body: bytes, size: int) -> tuple[bytes, bool]:
+    """The body's first `size` bytes, with every secret that can be found in them as `***`, be they
+    JSON or not; and whether the body has more.
 
     Finds keys at any depth of JSON inside JSON strings. A compressed body comes out unpacked, as
-    far as that goes, because its secrets can be masked in no other way.
+    far as that goes, because its secrets can be masked in no other way; as a few bytes may be made
+    to unpack to many, it is cut before it is searched.
     """
     text = unpacked_as_far_as_possible(body)
+    return _scrubbed(text[:size]), len(text) > size
+
+
+def _scrubbed(text: bytes) -> bytes:
     kept = bytearray()
     done = 0
     for key in _KEY.finditer(text):

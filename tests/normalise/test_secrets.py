@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import a_notification, definitions, enveloped, event_of, opened, v1, v2
 
-from pipeline.envelope import masked, open_envelope, scrub
+from pipeline.envelope import masked, open_envelope, scrub_head
 from pipeline.event import Rejected
 from pipeline.normalise import Normaliser
 
@@ -19,7 +19,16 @@ unhurried = settings(deadline=None)
 
 SECRET = "gAAAAAB-s3cret"
 
+ENOUGH = 1_000_000
+
 CATALOGUE = [{"endpoints": [{"url": "http://x", "s": SECRET}], "name": 'a "b" ]} \\'}]
+
+
+def scrub(body: bytes) -> bytes:
+    """The whole body, scrubbed."""
+    clean, more = scrub_head(body, ENOUGH)
+    assert not more
+    return clean
 
 
 @pytest.mark.parametrize(
@@ -119,6 +128,22 @@ def test_a_compressed_body_is_scrubbed_unpacked() -> None:
     broken = scrub(body[:-30] + b"?" * 30)
     assert broken.startswith(b'{"oslo.version"')
     assert SECRET.encode() not in broken
+
+
+@unhurried
+@given(st.integers(0, 2000))
+def test_a_body_that_is_cut_anywhere_is_scrubbed(size: int) -> None:
+    body = v2(**LEAKING)
+    for sent in (body, zlib.compress(body)):
+        head, more = scrub_head(sent, size)
+        assert SECRET.encode() not in head
+        assert more == (len(body) > size)
+
+
+def test_a_body_that_unpacks_to_much_is_cut_before_it_is_searched() -> None:
+    """Else this one, of some kilobytes, would be searched for minutes."""
+    head, more = scrub_head(zlib.compress(b'{"token": ' + b"[" * 50_000_000), 1000)
+    assert (head, more) == (b'{"token": "***"', True)
 
 
 def test_a_body_without_secrets_stays_as_it_is() -> None:
