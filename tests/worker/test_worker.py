@@ -232,12 +232,12 @@ class Flaky:
     """A store that is away a few times, then there."""
 
     def __init__(self, store: SqlStore, failures: int) -> None:
-        self._store, self._failures = store, failures
+        self._store, self.failures = store, failures
 
     @contextmanager
     def begin(self) -> Iterator[Transaction]:
-        if self._failures:
-            self._failures -= 1
+        if self.failures:
+            self.failures -= 1
             raise StoreUnavailable("connection refused")
         with self._store.begin() as transaction:
             yield transaction
@@ -359,6 +359,15 @@ def test_failing_publisher_stops_neither_the_others_nor_the_alarms(store: SqlSto
     assert [event.message_id for event in bench.memory.events] == ["m-7"]
     assert bench.fired(alarm) == 1
     assert store.counts().publications == 1
+
+
+def test_batch_that_is_only_published_needs_no_transaction(store: SqlStore) -> None:
+    pipelines = TO_ALARMS.replace("alarms://", "test://")
+    intake = Flaky(store, failures=1)
+    bench = Bench(store, pipelines, intake=intake)
+    assert bench.take(a_message(message_id="m-8"))
+    assert [event.message_id for event in bench.memory.events] == ["m-8"]
+    assert intake.failures == 1, "nobody has asked the store for anything"
 
 
 def test_publisher_with_a_bug_stops_neither_the_others_nor_the_alarms(store: SqlStore) -> None:
