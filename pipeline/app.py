@@ -213,7 +213,7 @@ class Application:
         """The inbound side, in the order in which it is to be stopped."""
         # Before the files are read, so that no change between is missed.
         files = [self.settings.normalise.file, self.settings.routing.file]
-        watch = FileWatch(files, lambda: process.on_hangup())
+        watch = FileWatch(files, process.hang_up)
         worker, feed = self.worker(wake)
         republisher = Republisher(
             self.store,

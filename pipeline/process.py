@@ -89,6 +89,10 @@ class Process:
         """As the first signal does."""
         self._wanted.set()
 
+    def hang_up(self) -> None:
+        """As SIGHUP does: `on_hangup` is called soon, in the process's own thread."""
+        self._hangup = True
+
     def _take_signals(self) -> dict[int, Any]:
         handlers = {
             signal.SIGTERM: self._on_signal,
@@ -104,7 +108,7 @@ class Process:
         self._wanted.set()
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
-        self._hangup = True
+        self.hang_up()
 
     def _run(self, part: Part) -> None:
         try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -52,6 +52,7 @@ POSTGRESQL = Server(
     "   (or: apt-get install postgresql)",
 )
 _missing: dict[Server, str] = {}
+_absent: list[str] = []
 
 
 def _unreachable(server: Server, error: Exception) -> str:
@@ -143,17 +144,28 @@ def shared_data() -> Path:
     """The captured notifications and Ceilometer's reading of them, where this machine has them."""
     data = SHARED / "data"
     if not data.is_dir():
-        pytest.skip("NOT TESTED: the captured notifications of ../shared/data are not here")
+        _absent.append("the traits of every captured service are those that Ceilometer makes")
+        pytest.skip("the captured notifications of ../shared/data are not here")
     return data
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter,
+) -> Generator[None, None, None]:
     """Say plainly, as the last thing, which promises this run did not test."""
+    yield
     for server, error in _missing.items():
         terminalreporter.section("NOT TESTED", red=True, bold=True)
         terminalreporter.line(f"Promise:  {server.promises}.")
         terminalreporter.line(f"Because:  no server answered at {server.variable} ({error}).")
         terminalreporter.line(f"To start: {server.start}")
+    for promise in _absent:
+        terminalreporter.section("NOT TESTED", red=True, bold=True)
+        terminalreporter.line(f"Promise:  {promise}.")
+        terminalreporter.line(
+            "Because:  the captured notifications of ../shared/data are not here."
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
