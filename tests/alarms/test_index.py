@@ -94,18 +94,18 @@ def test_costly_names_the_buckets_that_scan_most() -> None:
 def test_a_glob_counts_for_event_types_that_are_known_already() -> None:
     globs = Globs()
     globs.add("a.*")
-    assert globs.matching("a.b") == ["a.*"]
+    assert globs.matching("a.b") == {"a.b", "a.*"}
     globs.add("*.b")
     globs.add("*.c")
     globs.add("a.*")
-    assert sorted(globs.matching("a.b")) == ["*.b", "a.*"]
+    assert globs.matching("a.b") == {"a.b", "a.*", "*.b"}
     globs.remove("a.*")
-    assert sorted(globs.matching("a.b")) == ["*.b", "a.*"]
+    assert globs.matching("a.b") == {"a.b", "a.*", "*.b"}
     globs.remove("a.*")
-    assert globs.matching("a.b") == ["*.b"]
+    assert globs.matching("a.b") == {"a.b", "*.b"}
 
 
 def test_more_event_types_than_are_remembered_are_matched_all_the_same() -> None:
     globs = Globs()
     globs.add("type-1*")
-    assert sum(len(globs.matching(f"type-{number}")) for number in range(12_000)) == 3_111
+    assert sum(len(globs.matching(f"type-{number}")) for number in range(12_000)) == 15_111

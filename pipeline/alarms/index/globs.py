@@ -1,4 +1,4 @@
-"""Globs: which of the event type globs in use match an event type.
+"""Globs: the event types and globs that alarms may be kept under for an event to reach them.
 
 Event types are few and come again and again, so the answer is remembered: a known event type
 costs one look-up. A new event type is tried against the globs whose literal beginning it has, and
@@ -10,7 +10,7 @@ Called by `pipeline.alarms.index.index`. Pure.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any
 
 from pipeline.alarms.conditions import glob
@@ -35,7 +35,7 @@ class Globs:
     def __init__(self) -> None:
         self._users: dict[str, int] = {}
         self._by_start: dict[str, dict[str, Callable[[str], Any]]] = {}
-        self._known: dict[str, list[str]] = {}
+        self._known: dict[str, set[str]] = {}
 
     def add(self, pattern: str) -> None:
         """One user more. Raises `InvalidValue` for a pattern that cannot be a glob."""
@@ -47,7 +47,7 @@ class Globs:
         self._by_start.setdefault(_literal_start(pattern), {})[pattern] = matches
         for event_type, patterns in self._known.items():
             if matches(event_type):
-                patterns.append(pattern)
+                patterns.add(pattern)
 
     def remove(self, pattern: str) -> None:
         """One user fewer; the last one takes the glob along."""
@@ -61,20 +61,21 @@ class Globs:
             del self._by_start[start]
         for event_type, patterns in self._known.items():
             if matches(event_type):
-                patterns.remove(pattern)
+                patterns.discard(pattern)
 
-    def matching(self, event_type: str) -> list[str]:
-        """The globs that match the event type, each once. The list is not to be changed."""
+    def matching(self, event_type: str) -> Set[str]:
+        """The globs that match the event type, and the event type itself."""
         patterns = self._known.get(event_type)
         return self._learn(event_type) if patterns is None else patterns
 
-    def _learn(self, event_type: str) -> list[str]:
+    def _learn(self, event_type: str) -> set[str]:
         lengths = {len(start) for start in self._by_start}
-        found: list[str] = []
+        # One that reads like a glob is not itself: `[a]` matches but `a`.
+        found = set() if is_glob(event_type) else {event_type}
         for length in lengths:
             if length <= len(event_type):
                 patterns = self._by_start.get(event_type[:length], {})
-                found += [pattern for pattern, matches in patterns.items() if matches(event_type)]
+                found.update(k for k, matches in patterns.items() if matches(event_type))
         if len(self._known) >= _EVENT_TYPES_KEPT:
             self._known.clear()
         self._known[event_type] = found

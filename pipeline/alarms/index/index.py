@@ -1,10 +1,10 @@
 """AlarmIndex: the alarms that an event fires, found without looking at the others.
 
-Alarms are kept by project and then by event type, the ones with a glob apart. An event looks in
-four places: its own project's alarms and those of all projects, its event type and the globs that
-match it. What it finds there is a bucket, which narrows it down further.
+Alarms are kept by project, those of all projects apart. An event looks in two places: its own
+project's alarms and those of all projects. What it finds there is a branch, which narrows it down
+further.
 
-Adding, changing and removing an alarm touches its own bucket only. Not thread-safe: see
+Adding, changing and removing an alarm touches its own branch only. Not thread-safe: see
 `pipeline.alarms.live`. Pure.
 """
 
@@ -13,19 +13,16 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator
 from sys import intern
-from typing import TypeAlias
 
 from pipeline.alarms.alarm import EventRule
 from pipeline.alarms.conditions import glob
-from pipeline.alarms.index import bucket as buckets
-from pipeline.alarms.index.bucket import Bucket
+from pipeline.alarms.index import branch as branches
+from pipeline.alarms.index.branch import Branch
 from pipeline.alarms.index.globs import Globs, is_glob
 from pipeline.alarms.index.shape import EVENT_TYPE, PROJECT, SHAPE, Row, Shape, Shapes
+from pipeline.alarms.index.tables import ByTrait
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
-
-Places: TypeAlias = dict[str | None, dict[str, Bucket]]
-"""Project (None: all projects) → event type or glob → bucket."""
 
 
 class AlarmIndex:
@@ -39,8 +36,8 @@ class AlarmIndex:
         self._rows: dict[str, Row] = {}
         self._shapes = Shapes(generated_shapes)
         self._globs = Globs()
-        self._exact: Places = {}
-        self._globbed: Places = {}
+        # By project; None: all projects.
+        self._branches: dict[str | None, Branch] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -57,40 +54,30 @@ class AlarmIndex:
         row, shape = self._row(alarm_id, project, rule)
         if row == old:
             return
-        pattern = row[EVENT_TYPE]
-        places = self._exact
-        if is_glob(pattern):
-            places = self._globbed
-            self._globs.add(pattern)
+        if is_glob(row[EVENT_TYPE]):
+            self._globs.add(row[EVENT_TYPE])
         # Before the old row goes, lest it take along the glob or the shape that both have.
         shape.alarms += 1
         if old is not None:
             self.remove(alarm_id)
         self._rows[alarm_id] = row
-        watched = places.get(project)
-        if watched is None:
-            places[row[PROJECT]] = {pattern: row}
-        else:
-            bucket = watched.get(pattern)
-            watched[pattern] = buckets.with_row(bucket, row, self._shapes.by_number)
+        owner = row[PROJECT]
+        branch, shapes = self._branches.get(owner), self._shapes.by_number
+        self._branches[owner] = branches.with_row(branch, row, shapes, ByTrait, longest=3)
 
     def remove(self, alarm_id: str) -> None:
         """Remove an alarm; one that is not here changes nothing."""
         row = self._rows.pop(alarm_id, None)
         if row is None:
             return
-        project, pattern = row[PROJECT], row[EVENT_TYPE]
-        places = self._globbed if is_glob(pattern) else self._exact
-        watched = places[project]
-        bucket = buckets.without_row(watched[pattern], row)
-        if bucket is not None:
-            watched[pattern] = bucket
+        owner, shapes = row[PROJECT], self._shapes.by_number
+        branch = branches.without_row(self._branches[owner], row, shapes)
+        if branch is None:
+            del self._branches[owner]
         else:
-            del watched[pattern]
-            if not watched:
-                del places[project]
-        if is_glob(pattern):
-            self._globs.remove(pattern)
+            self._branches[owner] = branch
+        if is_glob(row[EVENT_TYPE]):
+            self._globs.remove(row[EVENT_TYPE])
         self._shapes.release(row[SHAPE])
 
     def matches(self, event: Event) -> list[str]:
@@ -99,20 +86,16 @@ class AlarmIndex:
         Each once, in no particular order. Never raises.
         """
         out: list[str] = []
-        event_type, shapes = event.event_type, self._shapes.by_number
+        shapes = self._shapes.by_number
         for owner in (event.project_id, None):
-            watched = self._exact.get(owner)
-            if watched is not None and event_type in watched:
-                buckets.search(watched[event_type], event, shapes, out)
-            watched = self._globbed.get(owner)
-            if watched is not None:
-                for pattern in self._globs.matching(event_type):
-                    if pattern in watched:
-                        buckets.search(watched[pattern], event, shapes, out)
+            branch = self._branches.get(owner)
+            if branch is not None:
+                watched = self._globs.matching(event.event_type)
+                branches.search(branch, event, watched, shapes, out)
         return out
 
     def costly(self, limit: int = 10) -> list[tuple[str | None, str, int]]:
-        """The buckets that can cost most: (project, event type or glob, alarms scanned).
+        """What can cost most: (project or None for all, event type or glob, alarms scanned).
 
         `alarms scanned` is what the most expensive event would meet there; the most first. Looks
         at every alarm: for people who ask, not for the hot path.
@@ -120,10 +103,9 @@ class AlarmIndex:
         return heapq.nlargest(limit, self._costs(), key=lambda cost: cost[2])
 
     def _costs(self) -> Iterator[tuple[str | None, str, int]]:
-        for places in (self._exact, self._globbed):
-            for project, watched in places.items():
-                for pattern, bucket in watched.items():
-                    yield project, pattern, buckets.most_scanned(bucket)
+        for project, branch in self._branches.items():
+            for pattern, rows in branches.costs(branch).items():
+                yield project, pattern, rows
 
     def _row(self, alarm_id: str, project: str | None, rule: EventRule) -> tuple[Row, Shape]:
         plan = self._shapes.plan(rule.query)

@@ -7,7 +7,7 @@ the right side of the event's value), else none (`ById`: a scan). A split stays 
 
 A split may give too many rows, never too few: `shape.scan` checks every condition on each.
 
-Called by `pipeline.alarms.index.bucket`. Pure.
+Called by `pipeline.alarms.index.tables`. Pure.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 from sortedcontainers import SortedKeyList
 
 from pipeline.alarms.conditions import Reader
-from pipeline.alarms.index.shape import ALARM_ID, SHAPE, Row, Shape
+from pipeline.alarms.index.shape import ALARM_ID, Row, Shape
 from pipeline.event import Event
 
 SPLIT_AT = 12
@@ -65,16 +65,11 @@ def search(node: Node, event: Event, shape: Shape, out: list[str]) -> None:
         node.search(event, out)
 
 
-def shape_number(node: Node) -> int:
-    """The number of the shape that all rows of the node have."""
-    number: int
+def holds(node: Node, row: Row) -> bool:
+    """Whether the row is in the node."""
     if isinstance(node, tuple):
-        number = node[SHAPE]
-    elif isinstance(node, list):
-        number = node[0][SHAPE]
-    else:
-        number = node.shape.number
-    return number
+        return node is row
+    return row in node if isinstance(node, list) else node.holds(row)
 
 
 def most_scanned(node: Node) -> int:
@@ -87,17 +82,21 @@ def most_scanned(node: Node) -> int:
 class ByValue:
     """Rows by the constant of one equality; an event meets the rows of its own value only."""
 
-    __slots__ = ("_position", "_read", "_table", "_used", "shape")
+    __slots__ = ("_position", "_read", "_shape", "_table", "_used")
 
     def __init__(self, shape: Shape, position: int, used: frozenset[int]) -> None:
-        self.shape, self._position = shape, position
+        self._shape, self._position = shape, position
         self._read: Reader = shape.equals[position]
         self._used = used | {position}
         self._table: dict[Any, Node] = {}
 
     def add(self, row: Row) -> None:
         table, value = self._table, row[self._position]
-        table[value] = with_row(table.get(value), row, self.shape, self._used)
+        table[value] = with_row(table.get(value), row, self._shape, self._used)
+
+    def holds(self, row: Row) -> bool:
+        child = self._table.get(row[self._position])
+        return child is not None and holds(child, row)
 
     def remove(self, row: Row) -> None:
         value = row[self._position]
@@ -114,7 +113,7 @@ class ByValue:
     def search(self, event: Event, out: list[str]) -> None:
         child = self._table.get(self._read(event))
         if child is not None:
-            search(child, event, self.shape, out)
+            search(child, event, self._shape, out)
 
     def most_scanned(self) -> int:
         return max(map(most_scanned, self._table.values()))
@@ -126,10 +125,10 @@ class ByBound:
     The id breaks ties between equal constants, so that removing one of many stays cheap.
     """
 
-    __slots__ = ("_bounds", "_rows", "shape")
+    __slots__ = ("_bounds", "_rows", "_shape")
 
     def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+        self._shape = shape
         self._bounds = [
             (op in ("gt", "ge"), read, SortedKeyList(key=itemgetter(position, ALARM_ID)))
             for position, (op, read) in shape.bounds.items()
@@ -139,6 +138,9 @@ class ByBound:
     def add(self, row: Row) -> None:
         for _, _, rows in self._bounds:
             rows.add(row)
+
+    def holds(self, row: Row) -> bool:
+        return row in self._rows
 
     def remove(self, row: Row) -> None:
         for _, _, rows in self._bounds:
@@ -163,7 +165,7 @@ class ByBound:
             if count < fewest:
                 fewest = count
                 candidates = rows.islice(0, cut) if takes_less else rows.islice(cut)
-        self.shape.scan(event, candidates, out)
+        self._shape.scan(event, candidates, out)
 
     def most_scanned(self) -> int:
         return len(self._rows)
@@ -172,14 +174,17 @@ class ByBound:
 class ById:
     """Rows that nothing divides (only `ne` conditions, or none at all): each event meets all."""
 
-    __slots__ = ("_rows", "shape")
+    __slots__ = ("_rows", "_shape")
 
     def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+        self._shape = shape
         self._rows: dict[str, Row] = {}
 
     def add(self, row: Row) -> None:
         self._rows[row[ALARM_ID]] = row
+
+    def holds(self, row: Row) -> bool:
+        return row[ALARM_ID] in self._rows
 
     def remove(self, row: Row) -> None:
         del self._rows[row[ALARM_ID]]
@@ -189,7 +194,7 @@ class ById:
         return not self._rows
 
     def search(self, event: Event, out: list[str]) -> None:
-        self.shape.scan(event, self._rows.values(), out)
+        self._shape.scan(event, self._rows.values(), out)
 
     def most_scanned(self) -> int:
         return len(self._rows)

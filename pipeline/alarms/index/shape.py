@@ -32,6 +32,7 @@ from typing import Any, TypeAlias
 
 from pipeline.alarms.alarm import Condition
 from pipeline.alarms.conditions import (
+    BOOLEAN,
     OPERATORS,
     TEXT,
     TYPES,
@@ -59,10 +60,11 @@ class Shape:
     """One shape. `one` says whether an event meets a row's query, `scan` collects the ids.
 
     `equals` and `bounds` are the clauses that a node can split on: the constant's position in a
-    row → what reads the event's value (and, for a bound, the operator). `alarms` counts the rows.
+    row → what reads the event's value (and, for a bound, the operator). `traits` are the position
+    and the name of each equality with a trait. `alarms` counts the rows.
     """
 
-    __slots__ = ("alarms", "bounds", "clauses", "equals", "number", "one", "scan")
+    __slots__ = ("alarms", "bounds", "clauses", "equals", "number", "one", "scan", "traits")
 
     def __init__(self, number: int, clauses: tuple[Clause, ...], *, generate: bool) -> None:
         self.number = number
@@ -75,6 +77,12 @@ class Shape:
                 self.equals[position] = reader(field, kind)
             elif op != "ne":
                 self.bounds[position] = (op, reader(field, kind))
+        # Not booleans: there, several values of the event ('yes', 1) are equal to one constant.
+        self.traits = [
+            (position, name)
+            for position, (field, op, kind) in enumerate(clauses, CONSTANTS)
+            if op == "eq" and kind is not BOOLEAN and (name := trait_name(field)) is not None
+        ]
         self.one: One
         self.scan: Scan
         self.one, self.scan = (_generated if generate else _closures)(clauses)
