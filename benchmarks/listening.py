@@ -1,15 +1,16 @@
 """How fast `tocsin listener` takes messages off RabbitMQ, beside a consumer that only acks.
 
 Every contender is a process of its own that drains the same queue, filled beforehand with captured
-Keystone notifications of 1.7 KB, each with a message id of its own. A round measures every
-contender once, in an order that turns from round to round; the table shows medians. The clock runs
-from the moment the queue begins to shrink until it is empty, so that nobody pays for starting. CPU
-is the process's own, user and system, over the same time.
+Keystone notifications of 1.7 KB, each with a message id of its own. In a round each listener is
+measured right after the bare consumer and their ratio is taken: a machine whose speed changes by
+the minute changes both. The table shows medians over the rounds. The clock runs from the moment
+the queue begins to shrink until it is empty, so that nobody pays for starting. CPU is the
+process's own, user and system, over the same time.
 
 `tocsin listener` does everything: normalise, route, match, and on PostgreSQL commit what fires
 before it acknowledges. Of its alarms none match, or one in a hundred messages fires one.
 
-    python -m benchmarks.listening [--messages 60000] [--rounds 5] [--queue-type classic]
+    python -m benchmarks.listening [--messages 30000] [--rounds 5] [--queue-type classic]
 """
 
 from __future__ import annotations
@@ -73,18 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and print the table."""
     options = _options(arguments)
     with _contenders() as contenders:
-        results: dict[str, list[Drained]] = {each.name: [] for each in contenders}
-        for round_number in range(options.rounds):
-            turned = contenders[round_number % len(contenders) :] + contenders
-            for contender in turned[: len(contenders)]:
-                result = _measure(contender, options.messages, options.queue_type)
-                results[contender.name].append(result)
-        _print(results, options)
+        bare, *listeners = contenders
+        pairs: dict[str, list[tuple[Drained, Drained]]] = {each.name: [] for each in listeners}
+        for _ in range(options.rounds):
+            for listener in listeners:
+                beside = _measure(bare, options.messages, options.queue_type)
+                measured = _measure(listener, options.messages, options.queue_type)
+                pairs[listener.name].append((beside, measured))
+        _print(bare.name, pairs, options)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=int, default=60_000)
+    parser.add_argument("--messages", type=int, default=30_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--queue-type", choices=("classic", "quorum"), default="classic")
     return parser.parse_args(arguments)
@@ -227,16 +229,26 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _print(results: dict[str, list[Drained]], options: argparse.Namespace) -> None:
-    print(f"\nListening: {options.messages:,} messages, {options.queue_type} queue, "
-          f"median (least, most) of {options.rounds} rounds")  # fmt: skip
-    print(f"{'':42} {'messages/s':>24} {'of bare':>8} {'CPU µs/message':>15}")
-    bare = statistics.median(r.rate for r in next(iter(results.values())))
-    for name, runs in results.items():
-        rates = [run.rate for run in runs]
-        rate, cpu = statistics.median(rates), statistics.median(r.cpu_us for r in runs)
-        shown = f"{rate:,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
-        print(f"{name:42} {shown:>24} {rate / bare:8.2f} {cpu:15.1f}")
+def _print(
+    bare: str, pairs: dict[str, list[tuple[Drained, Drained]]], options: argparse.Namespace
+) -> None:
+    print(
+        f"\nListening: {options.messages:,} messages, {options.queue_type} queue, "
+        f"medians (least, most) of {options.rounds} rounds"
+    )
+    print(f"{'':42} {'messages/s':>24} {'of bare':>19} {'CPU µs/message':>15}")
+    _print_row(bare, [beside for runs in pairs.values() for beside, _ in runs], [1.0])
+    for name, runs in pairs.items():
+        ratios = [measured.rate / beside.rate for beside, measured in runs]
+        _print_row(name, [measured for _, measured in runs], ratios)
+
+
+def _print_row(name: str, runs: Sequence[Drained], ratios: Sequence[float]) -> None:
+    rates = [run.rate for run in runs]
+    rate = f"{statistics.median(rates):,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
+    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
+    cpu = statistics.median(run.cpu_us for run in runs)
+    print(f"{name:42} {rate:>24} {ratio:>19} {cpu:15.1f}")
 
 
 if __name__ == "__main__":

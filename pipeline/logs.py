@@ -27,6 +27,7 @@ _LEVELS = {
 # They tell of every frame, statement or request; what matters of it our own parts tell.
 _QUIETED = ("pika", "sqlalchemy", "alembic", "waitress", "urllib3")
 _HANDLER = "tocsin"
+_HEAD = ("timestamp", "level", "event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,11 @@ def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
 def mask_secrets(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
     """A processor: every value of the line as it may be shown, `***` where a secret was."""
     return {name: _shown(name, value) for name, value in line.items()}
+
+
+def _head_first(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+    """When, how urgent and what come first, for whoever reads JSON with bare eyes."""
+    return {name: line[name] for name in _HEAD if name in line} | line
 
 
 def _shown(name: str, value: Any) -> Any:
@@ -95,7 +101,11 @@ def _rendering(people: bool, stream: TextIO) -> Processor:
 def _configure_standard_library(level: int, stream: TextIO, rendering: Processor) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[structlog.stdlib.add_logger_name, *_enriching()],
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, rendering],
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            _head_first,
+            rendering,
+        ],
     )
     handler = logging.StreamHandler(stream)
     handler.set_name(_HANDLER)
