@@ -64,7 +64,7 @@ def mask_secrets(logger: WrappedLogger, method: str, line: EventDict) -> EventDi
 
 def _head_first(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
     """When, how urgent and what come first, for whoever reads JSON with bare eyes."""
-    return {name: line[name] for name in _HEAD if name in line} | line
+    return {**{name: line[name] for name in _HEAD if name in line}, **line}
 
 
 def _shown(name: str, value: Any) -> Any:

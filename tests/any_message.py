@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
 from messages import CAPTURED, a_notification, captured
 
 unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -7,26 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-DEADLINE_SECONDS = 30.0
-T = TypeVar("T")
-
-
-def eventually(look: Callable[[], T], what: str, seconds: float = DEADLINE_SECONDS) -> T:
-    """Look until the result is true, and return it; fail, naming `what`, after the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        result = look()
-        if result:
-            return result
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what} (last seen: {result!r})")
-        time.sleep(0.02)
+from waiting import DEADLINE_SECONDS, eventually
 
 
 class TocsinProcess:

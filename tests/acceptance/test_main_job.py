@@ -17,7 +17,8 @@ import pytest
 from pipeline.receiver import Callback, Receiver
 
 from keystone import Keystone
-from processes import TocsinProcess, eventually, tocsin
+from processes import TocsinProcess, tocsin
+from waiting import eventually
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
 from builders import a_rule, a_transition, an_alarm, an_event
-from processes import TocsinProcess, eventually
+from processes import TocsinProcess
+from waiting import eventually
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -20,8 +18,6 @@ from pipeline.targets import Targets
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_transition, an_alarm, an_event
-
-DEADLINE_SECONDS = 30.0
 
 
 class Clock:
@@ -83,27 +79,6 @@ def tell(store: SqlStore, *actions: str, at: datetime = NOON) -> None:
         when = at - timedelta(days=1) + timedelta(seconds=seconds)
         with store.begin() as transaction:
             transaction.save_transitions([a_transition(alarm, an_event(), at=when)])
-
-
-@contextmanager
-def at_work(notifier: Notifier) -> Iterator[threading.Thread]:
-    """The notifier runs in a thread of its own; at the end it is stopped."""
-    thread = threading.Thread(target=notifier.run, daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        notifier.stop()
-        thread.join(DEADLINE_SECONDS)
-        assert not thread.is_alive(), "the notifier did not stop"
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition; fail when it does not come true."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.01)
 
 
 @contextmanager

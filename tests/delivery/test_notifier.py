@@ -21,7 +21,8 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets.settings import DeliverySettings
 
-from delivery.notifying import Clock, Log, at_work, notifier, outage, real_clock, tell, until
+from delivery.notifying import Clock, Log, notifier, outage, real_clock, tell
+from waiting import eventually, running
 
 
 @pytest.fixture
@@ -245,9 +246,9 @@ def test_a_receiver_that_hangs_does_not_stop_the_others(
     settings = {"threads": 3, "per_target_concurrency": 2, "poll_seconds": 3600.0}
     with Receiver(answer=hang) as hanging:
         tell(store, *[hanging.url] * 40, *[receiver.url] * 5)
-        with at_work(notifier(store, **settings)):
+        with running(notifier(store, **settings)):
             receiver.wait_for(5, timeout_seconds=30)
-            until(lambda: _states(store)["delivered"] == 5)
+            eventually(lambda: _states(store)["delivered"] == 5)
 
             left_for_others = store.claim(99, timedelta(), real_clock())
             assert len(hanging.callbacks) == 2
@@ -262,8 +263,8 @@ def test_a_wake_delivers_without_waiting_for_the_poll(
     store: SqlStore, receiver: Receiver, log: Log
 ) -> None:
     notify = notifier(store, log=log, poll_seconds=3600.0)
-    with at_work(notify):
-        until(lambda: bool(log.lines("notifier.started")))
+    with running(notify):
+        eventually(lambda: bool(log.lines("notifier.started")))
         for count in (1, 2):
             tell(store, receiver.url)
             notify.wake()
@@ -273,7 +274,7 @@ def test_a_wake_delivers_without_waiting_for_the_poll(
 
 
 def test_without_a_wake_the_poll_finds_what_is_due(store: SqlStore, receiver: Receiver) -> None:
-    with at_work(notifier(store, poll_seconds=0.05)):
+    with running(notifier(store, poll_seconds=0.05)):
         for count in (1, 2):
             tell(store, receiver.url)
             receiver.wait_for(count, timeout_seconds=30)
@@ -293,10 +294,10 @@ def test_stop_lets_what_is_in_flight_end_and_gives_the_rest_back(
     notify = notifier(store, clock=clock, threads=3, per_target_concurrency=1)
     with Receiver(answer=slow) as receiver:
         tell(store, *[receiver.url] * 3)
-        with at_work(notify) as thread:
+        with running(notify) as thread:
             receiver.wait_for(1, timeout_seconds=30)
             notify.stop()
-            until(lambda: len(store.claim(9, timedelta(), clock.now)) == 2)
+            eventually(lambda: len(store.claim(9, timedelta(), clock.now)) == 2)
             going_on.set()
             thread.join(30)
 
@@ -314,7 +315,7 @@ def test_a_second_stop_ends_at_once(store: SqlStore, clock: Clock, log: Log) -> 
     notify = notifier(store, clock=clock, log=log, read_timeout_seconds=60.0)
     with Receiver(answer=hang) as receiver:
         tell(store, receiver.url)
-        with at_work(notify) as thread:
+        with running(notify) as thread:
             receiver.wait_for(1, timeout_seconds=30)
             notify.stop()
             notify.stop()
@@ -367,12 +368,12 @@ def test_an_outcome_outlives_an_outage_of_the_store(
 
     with Receiver(answer=answer) as receiver:
         tell(store, receiver.url)
-        with at_work(notifier(store, log=log, poll_seconds=0.05)):
+        with running(notifier(store, log=log, poll_seconds=0.05)):
             receiver.wait_for(1, timeout_seconds=30)
             with outage(database_url):
                 answering.set()
-                until(lambda: bool(log.lines("notifier.store_unavailable")))
-            until(lambda: _states(store) == {"delivered": 1})
+                eventually(lambda: bool(log.lines("notifier.store_unavailable")))
+            eventually(lambda: _states(store) == {"delivered": 1})
 
         assert len(receiver.callbacks) == 1
     assert log.lines("notifier.store_unavailable")[-1]["unrecorded"] == 1
@@ -382,10 +383,10 @@ def test_a_notifier_waits_for_a_store_that_is_away(
     store: SqlStore, database_url: str, receiver: Receiver, log: Log
 ) -> None:
     tell(store, receiver.url)
-    with outage(database_url), at_work(notifier(store, log=log, poll_seconds=0.05)):
-        until(lambda: len(log.lines("notifier.store_unavailable")) >= 2)
+    with outage(database_url), running(notifier(store, log=log, poll_seconds=0.05)):
+        eventually(lambda: len(log.lines("notifier.store_unavailable")) >= 2)
         assert receiver.callbacks == []
-    with at_work(notifier(store, log=log)):
+    with running(notifier(store, log=log)):
         receiver.wait_for(1, timeout_seconds=30)
 
     assert _states(store) == {"delivered": 1}
@@ -424,7 +425,7 @@ def test_kill_9_at_any_moment_loses_nothing(
             process.kill()
             process.wait(30)
             process = start()
-        until(lambda: _states(store) == {"delivered": 60})
+        eventually(lambda: _states(store) == {"delivered": 60})
 
         ids: dict[str, set[str]] = {}
         for callback in receiver.callbacks:

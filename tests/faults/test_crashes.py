@@ -28,7 +28,8 @@ from pipeline.store.sql import SqlStore
 
 from builders import an_alarm
 from listeners.rabbitmq_server import OwnRabbitmq
-from processes import TocsinProcess, eventually
+from processes import TocsinProcess
+from waiting import eventually
 
 EVENTS, FIRING, PUBLISHED_TWICE = 5_000, 500, 50
 QUEUE = "notifications.info"

@@ -12,14 +12,13 @@ how much of that no listener has acknowledged yet.
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Protocol
 
 from pipeline.listeners.base import Listener, Message, Stopped
 
-DEADLINE_SECONDS = 20
+from waiting import DEADLINE_SECONDS, eventually, running
+
 BODIES = (b'{"n": 1}', b'{"n": 2}', b"no JSON", b"\xff\x00\x80", b"{}")
 
 
@@ -77,27 +76,6 @@ class RecordingWorker:
         """Let waiting and later commits end without having been made."""
         self._stopped = True
         self._go.set()
-
-
-def eventually(condition: Callable[[], bool], what: str = "") -> None:
-    """Wait until `condition` holds; fail when it does not by the deadline."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS} s: {what}"
-        time.sleep(0.005)
-
-
-@contextmanager
-def running(listener: Listener) -> Iterator[threading.Thread]:
-    """The listener, running in a thread; stopped at the end, and joined."""
-    thread = threading.Thread(target=listener.run, daemon=True)
-    thread.start()
-    try:
-        yield thread
-    finally:
-        listener.stop()
-        thread.join(DEADLINE_SECONDS)
-    assert not thread.is_alive(), "run did not return after stop"
 
 
 class ListenerContract:

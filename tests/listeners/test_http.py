@@ -22,14 +22,8 @@ from pipeline.listeners.base import Message
 from pipeline.listeners.http import HttpListener, HttpSettings, posted
 from pipeline.listeners.http.group_commit import GroupCommit
 
-from listeners.contract import (
-    DEADLINE_SECONDS,
-    Feed,
-    ListenerContract,
-    RecordingWorker,
-    eventually,
-    running,
-)
+from listeners.contract import Feed, ListenerContract, RecordingWorker
+from waiting import DEADLINE_SECONDS, eventually, running
 
 JSON = "application/json"
 

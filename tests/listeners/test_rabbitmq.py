@@ -13,15 +13,9 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from pipeline.listeners.rabbitmq import RabbitmqListener
 
-from listeners.contract import (
-    DEADLINE_SECONDS,
-    Feed,
-    ListenerContract,
-    RecordingWorker,
-    eventually,
-    running,
-)
+from listeners.contract import Feed, ListenerContract, RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log, a_listener, settings_for
+from waiting import DEADLINE_SECONDS, eventually, running
 
 BODIES = [b'{"n": %d}' % n for n in range(250)]
 

@@ -12,9 +12,10 @@ import pika
 import pika.exceptions
 import pytest
 
-from listeners.contract import DEADLINE_SECONDS, RecordingWorker, eventually, running
+from listeners.contract import RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log, a_listener, settings_for
 from listeners.rabbitmq_server import OwnRabbitmq
+from waiting import DEADLINE_SECONDS, eventually, running
 
 BODIES = [b'{"n": %d}' % n for n in range(250)]
 TOPIC = "tocsin_test"

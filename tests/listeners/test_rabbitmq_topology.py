@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from keystone import Keystone
-from listeners.contract import RecordingWorker, eventually, running
+from listeners.contract import RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log, a_listener, settings_for
+from waiting import eventually, running
 
 Publisher = Callable[..., Keystone]
 

@@ -16,7 +16,8 @@ from pipeline.errors import InvalidValue
 from pipeline.listeners.replay import Replayed, ReplayListener
 from pipeline.listeners.replay import lines as lines_module
 
-from listeners.contract import Feed, ListenerContract, RecordingWorker, eventually, running
+from listeners.contract import Feed, ListenerContract, RecordingWorker
+from waiting import eventually, running
 
 
 def captured(body: bytes) -> bytes:

@@ -6,14 +6,15 @@ import json
 from typing import Any
 
 import pytest
-from any_message import JSON, MESSAGES, MUTATED, TEXTS, unhurried
 from hypothesis import example, given
 from hypothesis import strategies as st
-from messages import CAPTURED, a_notification, captured, definitions, enveloped, shipped
 
 from pipeline.envelope import Envelope, open_envelope
 from pipeline.event import Event, Rejected
 from pipeline.normalise import Normaliser
+
+from any_message import JSON, MESSAGES, MUTATED, TEXTS, unhurried
+from messages import CAPTURED, a_notification, captured, definitions, enveloped, shipped
 
 SHIPPED = shipped()
 EVERYTHING = Normaliser(

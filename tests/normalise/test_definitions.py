@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from messages import a_notification, definitions, event_of, opened, traits, v2
 
 from pipeline.errors import ConfigError
 from pipeline.event import TraitType
 from pipeline.normalise import Normaliser
 from pipeline.normalise.definitions import _REMEMBERED_TYPES
+
+from messages import a_notification, definitions, event_of, opened, traits, v2
 
 
 def problems(text: str) -> list[str]:

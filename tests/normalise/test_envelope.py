@@ -12,10 +12,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from messages import a_notification, captured, enveloped, opened, reason, v1, v2
 
 from pipeline.envelope import decoding
 from pipeline.envelope.opening import MESSAGE_ID_LIMIT
+
+from messages import a_notification, captured, enveloped, opened, reason, v1, v2
 
 
 def test_both_envelopes_of_oslo_give_the_same() -> None:

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonpath_ng.ext.parser import parse as jsonpath
-from messages import traits
 
 from pipeline.errors import InvalidValue
 from pipeline.normalise.fields import PlainField, QueryField, parse
+
+from messages import traits
 
 unhurried = settings(deadline=None)
 

@@ -6,10 +6,11 @@ from importlib.metadata import EntryPoint
 from typing import Any
 
 import pytest
-from messages import definitions, event_of, traits, v2
 
 from pipeline import registry
 from pipeline.normalise import Normaliser
+
+from messages import definitions, event_of, traits, v2
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from messages import a_notification, definitions, enveloped, event_of, opened, v1, v2
 
 from pipeline.envelope import masked, open_envelope, scrub_head
 from pipeline.event import Rejected
 from pipeline.normalise import Normaliser
+
+from messages import a_notification, definitions, enveloped, event_of, opened, v1, v2
 
 unhurried = settings(deadline=None)
 

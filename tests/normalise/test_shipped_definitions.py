@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from messages import CAPTURED, captured, event_of, shipped, v2
 
 from pipeline.event import Event
 from pipeline.normalise import Normaliser, normalised_lines
+
+from messages import CAPTURED, captured, event_of, shipped, v2
 
 
 @pytest.fixture(scope="module")

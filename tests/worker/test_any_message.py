@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 import structlog
-from any_message import JSON, MESSAGES, MUTATED, unhurried
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +23,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.targets.webhook import body as webhook_body
 from pipeline.worker import Worker
 
+from any_message import JSON, MESSAGES, MUTATED, unhurried
 from builders import NOON, a_rule, an_alarm, an_id
 
 
