@@ -164,12 +164,16 @@ def test_a_terminal_sees_a_progress_bar(tmp_path: Path, monkeypatch: pytest.Monk
     with open(theirs, "w") as terminal:
         monkeypatch.setattr(sys, "stderr", terminal)
         ReplayListener([path], RecordingWorker()).run()
-        seen = os.read(ours, 10_000)
+        os.write(theirs, b"<first>")
         ReplayListener([path], RecordingWorker(), progress=False).run()
-        os.write(theirs, b"nothing else")
-        assert os.read(ours, 10_000) == b"nothing else"
+        os.write(theirs, b"<second>")
+        seen = b""
+        while not seen.endswith(b"<second>"):
+            seen += os.read(ours, 10_000)
     os.close(ours)
-    assert b"Replaying" in seen
+    with_bar, _, without = seen.partition(b"<first>")
+    assert b"Replaying" in with_bar
+    assert without == b"<second>"
 
 
 def test_a_file_sees_no_progress_bar(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
