@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from messages import CAPTURED, a_notification, captured
-
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 KEYS = st.sampled_from(["a", "b", "", "token", "\0", "\ud800"]) | st.text(max_size=5)
 TEXTS = st.text(max_size=20) | st.sampled_from(

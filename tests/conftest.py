@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import pika
 import pika.exceptions
 import psycopg
 import pytest
 
 pytest_plugins = ["listeners.rabbitmq_server"]
+
+# How long an example takes says something of the machine, and nothing of the code.
+hypothesis.settings.register_profile(
+    "tocsin", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tocsin")
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 

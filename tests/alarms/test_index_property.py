@@ -140,7 +140,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, suppress_health_check=list(HealthCheck))
 @given(CHANGES, st.lists(events(), min_size=1, max_size=8), st.sampled_from([0, 1, 4096]))
 def test_the_index_agrees_with_a_plain_reading_under_churn(
     changes: list[tuple[str, str | None, EventRule | None]],
@@ -204,7 +204,7 @@ def similar_rules(draw: st.DrawFn) -> list[EventRule]:
     ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(similar_rules(), st.lists(events(), min_size=1, max_size=10), st.data())
 def test_the_index_agrees_with_a_plain_reading_when_many_alarms_are_alike(
     rules: list[EventRule], stream: list[Event], data: st.DataObject

@@ -425,7 +425,7 @@ JSON_VALUES = st.recursive(
 BLANKS = st.text(" \t\r\n", max_size=3)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(JSON_VALUES), st.booleans(), BLANKS)
 def test_any_array_is_cut_into_the_items_that_it_was_made_of(
     values: list[Any], ascii_only: bool, blank: str

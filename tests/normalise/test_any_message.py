@@ -13,7 +13,7 @@ from pipeline.envelope import Envelope, open_envelope
 from pipeline.event import Event, Rejected
 from pipeline.normalise import Normaliser
 
-from any_message import JSON, MESSAGES, MUTATED, TEXTS, unhurried
+from any_message import JSON, MESSAGES, MUTATED, TEXTS
 from messages import CAPTURED, a_notification, captured, definitions, enveloped, shipped
 
 SHIPPED = shipped()
@@ -64,7 +64,6 @@ def stored(event: Event) -> str:
     return json.dumps(event.as_dict(), allow_nan=False)
 
 
-@unhurried
 @given(JSON)
 @example([])
 @example({"message_id": "1"})
@@ -73,7 +72,6 @@ def test_any_json_value_as_a_body(value: Any) -> None:
     check(enveloped(json.dumps(value)))
 
 
-@unhurried
 @given(st.binary())
 @example(b"\x1f\x8b")
 @example(b"x\x9c")
@@ -84,7 +82,6 @@ def test_any_bytes_as_a_body(body: bytes) -> None:
     check(b"{" + body)
 
 
-@unhurried
 @given(JSON)
 def test_any_payload_is_accepted(payload: Any) -> None:
     """events-in 8"""
@@ -95,14 +92,12 @@ def test_any_payload_is_accepted(payload: Any) -> None:
         assert isinstance(check(body), Envelope)
 
 
-@unhurried
 @given(MESSAGES)
 def test_any_notification(message: dict[str, Any]) -> None:
     check(json.dumps(message).encode())
     check(enveloped(json.dumps(message)))
 
 
-@unhurried
 @given(JSON, st.dictionaries(st.sampled_from(["id", "source", "type", "time", "x"]), JSON | TEXTS))
 def test_any_binary_cloudevent(data: Any, attributes: dict[str, Any]) -> None:
     headers = {"ce-specversion": "1.0", "ce-id": "1", "ce-source": "s", "ce-type": "t"} | {
@@ -111,7 +106,6 @@ def test_any_binary_cloudevent(data: Any, attributes: dict[str, Any]) -> None:
     check(json.dumps(data).encode(), "application/json", headers)
 
 
-@unhurried
 @given(st.integers(1, 3000), st.sampled_from("[{"))
 def test_any_depth(depth: int, bracket: str) -> None:
     nest = "[" * depth + "]" * depth if bracket == "[" else '{"a":' * depth + "1" + "}" * depth
@@ -120,7 +114,6 @@ def test_any_depth(depth: int, bracket: str) -> None:
     check(enveloped(body))
 
 
-@unhurried
 @given(MUTATED)
 def test_mutated_real_messages(body: bytes) -> None:
     check(body)

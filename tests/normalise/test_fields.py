@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from jsonpath_ng.ext.parser import parse as jsonpath
 
@@ -13,8 +13,6 @@ from pipeline.errors import InvalidValue
 from pipeline.normalise.fields import PlainField, QueryField, parse
 
 from messages import traits
-
-unhurried = settings(deadline=None)
 
 DOCUMENT = {
     "publisher_id": "compute.host.example",
@@ -136,7 +134,6 @@ JSON = st.recursive(
 STEPS = st.lists(NAMES | st.integers(-3, 3), min_size=1, max_size=4)
 
 
-@unhurried
 @given(JSON, STEPS, st.booleans())
 def test_plain_paths_agree_with_jsonpath(document: Any, steps: list[Any], split: bool) -> None:
     path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in steps).removeprefix(".")

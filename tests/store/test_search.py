@@ -107,9 +107,7 @@ def test_search_that_makes_no_sense_is_refused(
     assert str(raised.value).startswith(message)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     sort=st.lists(
         st.tuples(st.sampled_from(SORT_KEYS), st.sampled_from(["asc", "desc"])), max_size=3

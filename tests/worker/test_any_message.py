@@ -23,7 +23,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.targets.webhook import body as webhook_body
 from pipeline.worker import Worker
 
-from any_message import JSON, MESSAGES, MUTATED, unhurried
+from any_message import JSON, MESSAGES, MUTATED
 from builders import NOON, a_rule, an_alarm, an_id
 
 
@@ -79,7 +79,6 @@ def take(taking: tuple[Worker, SqlStore], body: bytes) -> None:
 
 _LEASE_AND_NOW: Any = (NOON - NOON, NOON)
 many = settings(
-    unhurried,
     max_examples=60,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
