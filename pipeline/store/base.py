@@ -202,7 +202,8 @@ class Outbox(Protocol):
         """Record each attempt, and the step that follows it, in one transaction.
 
         A step other than Done is ignored for a delivery whose lease another notifier now holds.
-        An attempt whose outcome is `Refused(gone=True)` disables its action.
+        An attempt whose outcome is `Refused(gone=True)` disables its action. The same result told
+        again changes nothing.
         """
 
     def release(self, deliveries: Sequence[Delivery]) -> None:

@@ -158,13 +158,33 @@ def test_delivered_stays_delivered_whoever_says_so(store: SqlStore, other_step: 
     loser = _claimed(store)
     (holder,) = store.claim(10, LEASE, NOON + LEASE)
 
-    store.finish([(holder, an_attempt(holder, Failed("slow")), other_step)])
-    store.finish([(loser, an_attempt(loser), Done())])
-    store.finish([(holder, an_attempt(holder, Failed("slow")), other_step)])
+    for seconds, (delivery, outcome, step) in enumerate(
+        [
+            (holder, Failed("slow"), other_step),
+            (loser, Delivered(200), Done()),
+            (holder, Failed("slow"), other_step),
+        ]
+    ):
+        attempt = an_attempt(delivery, outcome, at=NOON + timedelta(seconds=seconds))
+        store.finish([(delivery, attempt, step)])
 
     record, _, attempts = store.delivery(loser.delivery_id)
     assert (record.state, record.attempts, len(attempts)) == ("delivered", 3, 3)
     assert store.claim(10, LEASE, LATER + LEASE) == []
+
+
+@pytest.mark.parametrize("step", [RetryAt(LATER), DeadLetter("given up"), Done()])
+def test_result_that_is_told_twice_is_recorded_once(store: SqlStore, step: Step) -> None:
+    """Whoever lost the answer to a commit cannot know that it was made."""
+    delivery = _claimed(store)
+    result = (delivery, an_attempt(delivery, Failed("slow")), step)
+
+    store.finish([result])
+    once = store.delivery(delivery.delivery_id)
+    store.finish([result])
+
+    assert store.delivery(delivery.delivery_id) == once
+    assert len(once[2]) == 1
 
 
 def test_many_results_are_settled_together(store: SqlStore) -> None:

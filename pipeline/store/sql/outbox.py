@@ -7,7 +7,7 @@ so; any other step counts only for who still holds the lease.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -72,16 +72,20 @@ class SqlOutbox(Part):
         """Record each attempt, and the step that follows it, in one transaction.
 
         A step other than Done is ignored for a delivery whose lease another notifier now holds.
-        An attempt whose outcome is `Refused(gone=True)` disables its action.
+        An attempt whose outcome is `Refused(gone=True)` disables its action. What is recorded
+        already changes nothing: who lost the answer to a commit says it again.
         """
         if not results:
             return
         with self._database.write() as connection:
             rows = _locked(connection, {delivery.delivery_id for delivery, _, _ in results})
+            recorded = _recorded(connection, rows, results)
             attempts = []
             for delivery, attempt, step in results:
                 row = rows.get(delivery.delivery_id)
                 if row is None:  # a person has deleted it meanwhile
+                    continue
+                if (delivery.delivery_id, attempt.started_at) in recorded:
                     continue
                 row["attempts"] += 1
                 attempts.append(attempt_row(attempt, row["attempts"]))
@@ -152,6 +156,28 @@ def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, 
     ids = [(delivery_id,) for delivery_id in sorted(delivery_ids)]
     rows = execute_given(connection, locking, [key], ids)
     return {row.delivery_id: dict(row._mapping) for row in rows}
+
+
+def _recorded(
+    connection: Connection,
+    rows: Mapping[str, Mapping[str, Any]],
+    results: Sequence[tuple[Delivery, Attempt, Step]],
+) -> set[tuple[str, datetime]]:
+    """Delivery and time of the attempts that may be among the results a second time.
+
+    Recording an attempt ends its lease, so those whose lease is still held need no look.
+    """
+    ended = {
+        delivery.delivery_id
+        for delivery, _, _ in results
+        if delivery.delivery_id in rows and rows[delivery.delivery_id]["lease"] != delivery.lease
+    }
+    if not ended:
+        return set()
+    known = schema.attempt.c
+    these = select(known.delivery_id, known.started_at).where(among(connection, known.delivery_id))
+    found = execute_given(connection, these, [known.delivery_id], [(each,) for each in ended])
+    return {(row.delivery_id, row.started_at) for row in found}
 
 
 def _settled(
