@@ -47,7 +47,11 @@ def body(notification: Notification) -> bytes:
         "reason": notification.reason,
         "reason_data": notification.reason_data,
     }
-    return json.dumps(_finite(fields), allow_nan=False).encode("ascii")
+    try:
+        text = json.dumps(fields, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(fields), allow_nan=False)
+    return text.encode("ascii")
 
 
 def headers(delivery: Delivery) -> dict[str, str]:
