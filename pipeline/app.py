@@ -164,18 +164,25 @@ class Application:
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         """Take a rejected event in again; the reason, if it is rejected again."""
-        worker, _ = self.worker()
+        worker, feed = self._replaying
+        feed.refresh()
         message = Message(
             rejected.body, rejected.content_type, rejected.headers or None, rejected.source
         )
         if reason := worker.understand(message):
             return reason
+        rejected_before = worker.tally.rejected
         decisions = worker.decide([message])
         if decisions is not None:
             worker.commit(decisions)
-        if worker.tally.rejected:
+        if worker.tally.rejected > rejected_before:
             return "it could not be recorded; the log says why"
         return None
+
+    @cached_property
+    def _replaying(self) -> tuple[Worker, AlarmFeed]:
+        """One for all rejected events that a command takes in: it holds every alarm."""
+        return self.worker()
 
     def costly_alarms(self) -> list[tuple[str | None, str, int]]:
         """What can cost most to match: (project or None for all, event type, alarms scanned)."""
@@ -211,6 +218,11 @@ class Application:
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
         """The inbound side, in the order in which it is to be stopped."""
+        if not (http or self.settings.rabbitmq.urls):
+            raise InvalidValue(
+                "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), "
+                "or http.enabled to true."
+            )
         # Before the files are read, so that no change between is missed.
         files = [self.settings.normalise.file, self.settings.routing.file]
         watch = FileWatch(files, process.hang_up)
@@ -231,11 +243,6 @@ class Application:
         listeners: list[Part] = [RabbitmqListener(rabbitmq, url, worker) for url in rabbitmq.urls]
         if http:
             listeners.append(HttpListener(self.settings.http, worker, worker.understand))
-        if not listeners:
-            raise InvalidValue(
-                "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), "
-                "or http.enabled to true."
-            )
         return listeners
 
     def _reload(self, worker: Worker) -> Callable[[], None]:

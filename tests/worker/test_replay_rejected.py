@@ -59,3 +59,21 @@ def test_event_that_cannot_be_recorded_again_is_not_taken(
     assert reason is not None
     assert "could not be recorded" in reason
     assert application.store.counts().firings == 0
+
+
+def test_each_of_several_is_judged_by_itself_and_by_the_alarms_as_they_are(
+    application: Application, database: Path
+) -> None:
+    """One worker takes them all in: it must neither confuse nor outdate them."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "CREATE TRIGGER bug BEFORE INSERT ON firing BEGIN SELECT RAISE(ABORT, 'a bug'); END"
+        )
+        assert application.replay_rejected(REJECTED) is not None
+        connection.execute("DROP TRIGGER bug")
+    later = an_alarm(all_projects=True)
+    application.store.create(later)
+
+    assert application.replay_rejected(REJECTED) is None
+    assert application.store.counts().firings == 2
+    assert application.store.get(later.alarm_id).state == "alarm"
