@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Most tests wait for servers and processes, so more of them at once than there are cores.
+JOBS ?= 3
 
 .PHONY: help demo test lint bench docs clean
 
@@ -13,7 +15,7 @@ demo: $(VENV)/installed  ## Show the main job: events in, alarms matched, callba
 	@$(BIN)/tocsin demo
 
 test: $(VENV)/installed-dev  ## Run all tests; those that need a server say so where none answers
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup
 
 lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hypothesis
 import pika
@@ -167,7 +167,7 @@ def pytest_terminal_summary(
         terminalreporter.line(f"Promise:  {server.promises}.")
         terminalreporter.line(f"Because:  no server answered at {server.variable} ({error}).")
         terminalreporter.line(f"To start: {server.start}")
-    for promise in _absent:
+    for promise in dict.fromkeys(_absent):
         terminalreporter.section("NOT TESTED", red=True, bold=True)
         terminalreporter.line(f"Promise:  {promise}.")
         terminalreporter.line(
@@ -176,6 +176,34 @@ def pytest_terminal_summary(
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """In CI a promise that was not tested is a failure."""
-    if _missing and os.environ.get("CI", "").lower() == "true" and exitstatus == 0:
+    """In CI a promise that was not tested is a failure. What one of several parallel processes
+    could not test it tells the one that sums up."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["missing"] = [(astuple(server), error) for server, error in _missing.items()]
+        output["absent"] = list(_absent)
+    elif _missing and os.environ.get("CI", "").lower() == "true" and exitstatus == 0:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process run all tests of a file that need a RabbitMQ node of their own: a node
+    takes seconds to start."""
+    for item in items:
+        if "own_rabbitmq" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+class FromParallelProcesses:
+    """Takes in what the processes of pytest-xdist could not test; a plugin of the one that sums
+    up, since without pytest-xdist there is no such hook."""
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        output = getattr(node, "workeroutput", {})
+        _missing.update((Server(*server), text) for server, text in output.get("missing", ()))
+        _absent.extend(output.get("absent", ()))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listen to parallel processes, where there are any."""
+    if config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(FromParallelProcesses())
