@@ -31,6 +31,7 @@ from pipeline.normalise import Normaliser, compiled
 from pipeline.notifier import Notifier
 from pipeline.process import Part, Process
 from pipeline.publishers import Publishers, from_url
+from pipeline.publishers.base import Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
@@ -91,7 +92,7 @@ class Application:
     @cached_property
     def publishers(self) -> Publishers:
         """One publisher for each URL of the pipelines file."""
-        publishers = Publishers()
+        publishers = Publishers(self._publishing_tools())
         self._open.callback(publishers.close)
         return publishers
 
@@ -109,7 +110,17 @@ class Application:
 
     def routes(self) -> Routes:
         """By the pipelines file as it now is. Raises `ConfigError`."""
-        return load_routes(yaml_source.load_file(self.settings.routing.file), from_url)
+        tools = self._publishing_tools()
+        file = yaml_source.load_file(self.settings.routing.file)
+        return load_routes(file, lambda url: from_url(url, tools))
+
+    def _publishing_tools(self) -> Tools:
+        return Tools(
+            settings=self.settings.publishing,
+            broker_urls=self.settings.rabbitmq.urls,
+            clock=self.clock,
+            log=self._log,
+        )
 
     def configuration(self) -> tuple[Normaliser, Routes]:
         """Both files, or a `ConfigError` with the problems of both."""

@@ -20,8 +20,9 @@ from pipeline.masking import mask_url
 from pipeline.normalise import NormaliseSettings, compiled
 from pipeline.option_sources import DEFAULT
 from pipeline.publishers import from_url
+from pipeline.publishers.base import Tools
 from pipeline.routing import load_routes
-from pipeline.settings import LoadedSettings
+from pipeline.settings import LoadedSettings, Settings
 from pipeline.targets import schemes
 
 # Alarms that are only checked need no time of their own.
@@ -42,7 +43,7 @@ def check(loaded: LoadedSettings, alarms: Path | None = None) -> Report:
     readings: list[Callable[[], str]] = [
         lambda: _settings(loaded),
         lambda: _definitions(settings.normalise),
-        lambda: _pipelines(settings.routing.file),
+        lambda: _pipelines(settings),
     ]
     if alarms is not None:
         readings.append(lambda: _alarms(alarms, settings.alarms.max_actions))
@@ -72,8 +73,10 @@ def _definitions(settings: NormaliseSettings) -> str:
     return f"{settings.file}: {counts}"
 
 
-def _pipelines(file: Path) -> str:
-    routes = load_routes(yaml_source.load_file(file), from_url)
+def _pipelines(settings: Settings) -> str:
+    file = settings.routing.file
+    tools = Tools(settings.publishing, settings.rabbitmq.urls)
+    routes = load_routes(yaml_source.load_file(file), lambda url: from_url(url, tools))
     urls = ", ".join(mask_url(url) for url in routes.publishers()) or "none"
     return f"{file}: {_count(len(routes.sources), 'source')}, publishing to {urls}"
 

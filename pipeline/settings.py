@@ -31,6 +31,7 @@ from pipeline.normalise.settings import NormaliseSettings
 from pipeline.option_schema import options_of
 from pipeline.option_sources import fill, variable
 from pipeline.process import ProcessSettings
+from pipeline.publishers.settings import PublishingSettings
 from pipeline.registry import did_you_mean
 from pipeline.routing import RoutingSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
@@ -57,6 +58,7 @@ class Settings:
     http: HttpSettings = field(default_factory=HttpSettings)
     normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
+    publishing: PublishingSettings = field(default_factory=PublishingSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from pipeline import registry
 from pipeline.errors import InvalidValue
-from pipeline.publishers.base import Publisher
+from pipeline.publishers.base import Publisher, Tools
 
 GROUP = "tocsin.publishers"
 
@@ -22,8 +22,11 @@ _CEILOMETERS = frozenset(
 )
 
 
-def from_url(url: str) -> Publisher:
-    """The publisher that takes events for a URL. Raises `InvalidValue`: unknown, or unfit."""
+def from_url(url: str, tools: Tools | None = None) -> Publisher:
+    """The publisher that takes events for a URL. Raises `InvalidValue`: unknown, or unfit.
+
+    Without tools it is fit to be checked, and to publish where the URL says all.
+    """
     try:
         scheme = urlsplit(url).scheme
     except ValueError as error:
@@ -31,14 +34,15 @@ def from_url(url: str) -> Publisher:
     known = registry.names(GROUP)
     if scheme not in known and scheme in _PLANNED | _CEILOMETERS:
         raise InvalidValue(_not_here(scheme, known))
-    publisher: Publisher = registry.find(GROUP, scheme)(url)
+    publisher: Publisher = registry.find(GROUP, scheme)(url, tools or Tools())
     return publisher
 
 
 class Publishers:
     """One publisher for each URL, made when it is first asked for. Safe from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, tools: Tools | None = None) -> None:
+        self._tools = tools or Tools()
         self._by_url: dict[str, Publisher] = {}
         self._lock = threading.Lock()
 
@@ -46,7 +50,7 @@ class Publishers:
         """The publisher for a URL. Raises `InvalidValue` as `from_url` does."""
         with self._lock:
             if url not in self._by_url:
-                self._by_url[url] = from_url(url)
+                self._by_url[url] = from_url(url, self._tools)
             return self._by_url[url]
 
     def close(self) -> None:

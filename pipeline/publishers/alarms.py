@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.event import Event
+from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import expect_bare
 
 
 class AlarmsPublisher:
     """Marks a sink whose events the alarms look at."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tools: Tools) -> None:
         expect_bare(url)
         self.url = url
 

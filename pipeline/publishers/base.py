@@ -1,15 +1,23 @@
-"""What a publisher is: a sink for events at a URL.
+"""What a publisher is: a sink for events at a URL; and what its maker hands it.
 
 `alarms://` is no publisher in this sense: it marks a sink whose events the worker evaluates
 against the alarms in this process (`pipeline.routing` knows it).
+
+A new publisher is a class with this protocol, made by calling it with its URL and `Tools`, and an
+entry point in the group `tocsin.publishers` under each URL scheme that it serves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import structlog
 
 from pipeline.event import Event
+from pipeline.publishers.settings import PublishingSettings
 
 
 class Publisher(Protocol):
@@ -25,3 +33,29 @@ class Publisher(Protocol):
 
     def close(self) -> None:
         """Write out what is held and let go of files and connections."""
+
+
+class Archive(Protocol):
+    """Where events are kept (the store, for `store://`)."""
+
+    def keep_events(self, events: Sequence[Event]) -> None:
+        """Keep them; one that is kept already changes nothing. Raises `StoreUnavailable`."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a publisher may use beyond its URL. Shared by all publishers: none closes them.
+
+    The defaults are enough to check a URL. `archive` is None where publishers are only checked;
+    `broker_urls` are those of the RabbitMQ listener, for URLs that name no broker.
+    """
+
+    settings: PublishingSettings = field(default_factory=PublishingSettings)
+    broker_urls: tuple[str, ...] = ()
+    archive: Archive | None = None
+    clock: Callable[[], datetime] = _now
+    log: Any = field(default_factory=structlog.get_logger)

@@ -26,13 +26,14 @@ from marshmallow.validate import Range
 
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
+from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import read_options
 
 
 class FilePublisher:
     """Appends events to the file that its URL names. Safe from many threads."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tools: Tools) -> None:
         self.url = url
         self._path = _path(url)
         self._options = read_options(url, _Options())

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import structlog
 
 from pipeline.event import Event
+from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import expect_bare
 
 
 class LogPublisher:
     """Writes events to the log."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tools: Tools) -> None:
         expect_bare(url)
         self.url = url
-        self._log: Any = structlog.get_logger()
+        self._log = tools.log
 
     def publish(self, events: Sequence[Event]) -> None:
         """Log each event with its traits. Nothing that a log does fails."""

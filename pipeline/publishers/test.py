@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from pipeline.event import Event
+from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import expect_bare
 
 _KEPT = 10_000
@@ -16,7 +17,7 @@ class TestPublisher:
 
     __test__ = False
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, tools: Tools) -> None:
         expect_bare(url)
         self.url = url
         self.events: deque[Event] = deque(maxlen=_KEPT)
