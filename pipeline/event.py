@@ -70,9 +70,13 @@ class Event(NamedTuple):
 
 
 class Rejected(NamedTuple):
-    """Said of a message that cannot be understood: why, for a person to read."""
+    """Said of a message that cannot be understood: why, for a person to read.
+
+    `body` is the message to keep where only a part of what came is meant, None for all of it.
+    """
 
     reason: str
+    body: bytes | None = None
 
 
 def _plain(value: TraitValue) -> str | int | float:

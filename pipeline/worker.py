@@ -109,18 +109,16 @@ class Worker:
         origins: list[Message] = []
         self.tally.received += len(messages)
         for message in messages:
-            event = self._event(message, now)
-            if event is None:
-                continue
-            if isinstance(event, Rejected):
-                decided.append(Decided(message, None, rejected=event.reason))
-                continue
-            alarms, publishers = route_of(event.event_type)
-            if alarms:
-                for_alarms.append(event)
-                origins.append(message)
-            if publishers:
-                decided.append(Decided(message, event, publishers=publishers))
+            for event in self._events(message, now):
+                if isinstance(event, Rejected):
+                    decided.append(_rejection(message, event))
+                    continue
+                alarms, publishers = route_of(event.event_type)
+                if alarms:
+                    for_alarms.append(event)
+                    origins.append(message)
+                if publishers:
+                    decided.append(Decided(message, event, publishers=publishers))
         if matches := self._alarms.candidates(for_alarms):
             origin = dict(zip(map(id, for_alarms), origins, strict=True))
             for alarm_id, event in matches:
@@ -128,21 +126,22 @@ class Worker:
         return decided or None
 
     def understand(self, message: Message) -> str | None:
-        """Why a message would be rejected; None if it would not be."""
-        event = self._event(message, self._clock())
-        return event.reason if isinstance(event, Rejected) else None
+        """Why a message, or a part of it, would be rejected; None if nothing of it would be."""
+        events = self._events(message, self._clock())
+        return next((event.reason for event in events if isinstance(event, Rejected)), None)
 
-    def _event(self, message: Message, now: datetime) -> Event | Rejected | None:
+    def _events(self, message: Message, now: datetime) -> Sequence[Event | Rejected]:
+        """What a message holds: one event; none, if it is dropped; or a list (events-in 30)."""
         try:
             envelope = open_envelope(
                 message.body, message.content_type, message.headers, received_at=now
             )
             if isinstance(envelope, Rejected):
-                return envelope
-            return self._normaliser.normalise(envelope)
+                return (envelope,)
+            return self._normaliser.events(envelope)
         except Exception as error:  # noqa: BLE001 - a bug must not lose or block the queue
             self._log.exception("event.failed", source=message.source)
-            return Rejected(f"Tocsin failed on it: {type(error).__name__}: {error}")
+            return (Rejected(f"Tocsin failed on it: {type(error).__name__}: {error}"),)
 
     # --- commit ------------------------------------------------------------------------------
 
@@ -256,6 +255,12 @@ class Worker:
             transitions.append(transition)
             alarms[alarm_id] = replace(alarm, state=transition.current)
         return alarms.values(), transitions
+
+
+def _rejection(message: Message, rejected: Rejected) -> Decided:
+    if rejected.body is not None:
+        message = Message(rejected.body, source=message.source)
+    return Decided(message, None, rejected=rejected.reason)
 
 
 def _rejected_event(decided: Decided, now: datetime) -> RejectedEvent:

@@ -88,3 +88,20 @@ def traits(text: str, /, **changes: Any) -> dict[str, Any]:
     names = {line.partition(":")[0] for line in text.strip().splitlines() if line[0] != " "}
     values = event_of(v2(**changes), normaliser).values
     return {name: value for name, value in values.items() if name in names}
+
+
+def a_wire_event(message_id: str = "m-1", **changes: Any) -> dict[str, Any]:
+    """An event in Ceilometer's wire form (events-in 23)."""
+    return {
+        "message_id": message_id,
+        "event_type": "identity.user.deleted",
+        "generated": "2026-11-21T21:07:45.253076",
+        "traits": [["project_id", 1, "p-1"]],
+        "raw": {},
+    } | changes
+
+
+def a_list_of_events(*events: Any, **changes: Any) -> bytes:
+    """What Ceilometer's `notifier://` sends (events-in 29)."""
+    fields = {"event_type": "event", "priority": "SAMPLE", "publisher_id": "telemetry.publisher.c"}
+    return v2(**fields | {"payload": list(events)} | changes)

@@ -13,10 +13,11 @@ from __future__ import annotations
 
 from pipeline.envelope.cloudevents import binary_attributes
 from pipeline.envelope.moments import moment
-from pipeline.envelope.opening import Envelope, open_envelope
+from pipeline.envelope.opening import MESSAGE_ID_LIMIT, Envelope, open_envelope
 from pipeline.envelope.secrets import masked, scrub_head
 
 __all__ = [
+    "MESSAGE_ID_LIMIT",
     "Envelope",
     "binary_attributes",
     "masked",

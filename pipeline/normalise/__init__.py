@@ -7,7 +7,8 @@
     plugins.py       split, map, bitfield, timedelta
     traits.py        a trait, the default ones, and the conversions to the four types
     extraction.py    traits → one function that takes them out of a document
-    normaliser.py    a notification → its event
+    normalised.py    a list of events that were normalised elsewhere → events
+    normaliser.py    a notification → its event, or events
 
 Pure: no I/O, no clock, no log.
 """

@@ -7,7 +7,7 @@ reads the counters; `tocsin normalise` runs `normalised_lines`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from pipeline.captured import read_line
@@ -15,6 +15,7 @@ from pipeline.envelope import Envelope, masked, open_envelope
 from pipeline.errors import InvalidValue
 from pipeline.event import Event, Rejected
 from pipeline.normalise.definitions import Definitions
+from pipeline.normalise.normalised import events_in, is_list_of_events
 
 _NO_RAW: dict[str, object] = {}
 
@@ -39,6 +40,13 @@ class Normaliser:
         self.dropped = 0
         self.unconvertible: Counter[str] = definitions.unconvertible
 
+    def events(self, envelope: Envelope) -> Sequence[Event | Rejected]:
+        """What it holds: an event; none, if it is dropped; or a list (events-in 30)."""
+        if is_list_of_events(envelope):
+            return events_in(envelope)
+        event = self.normalise(envelope)
+        return () if event is None else (event,)
+
     def normalise(self, envelope: Envelope) -> Event | Rejected | None:
         """The event of a notification; None for one that is dropped (events-in 20)."""
         message_id, event_type, _, priority, generated, document = envelope
@@ -61,22 +69,21 @@ def normalised_lines(
 ) -> Iterator[tuple[int, Event | Rejected]]:
     """The event, or the reason for there being none, of each line; lines count from 1.
 
-    Lines are as `pipeline.captured` reads them. Blank ones, and what is dropped, are passed over.
+    Lines are as `pipeline.captured` reads them. Blank ones, and what is dropped, are passed over;
+    a line with a list of events gives each of them.
     """
     for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        result = _normalised_line(line, normaliser, received_at)
-        if result is not None:
-            yield number, result
+        if line.strip():
+            for result in _normalised_line(line, normaliser, received_at):
+                yield number, result
 
 
 def _normalised_line(
     line: bytes, normaliser: Normaliser, received_at: datetime | None
-) -> Event | Rejected | None:
+) -> Sequence[Event | Rejected]:
     try:
         body, content_type, headers, _ = read_line(line)
     except InvalidValue as error:
-        return Rejected(str(error))
+        return (Rejected(str(error)),)
     opened = open_envelope(body, content_type, headers, received_at=received_at)
-    return opened if isinstance(opened, Rejected) else normaliser.normalise(opened)
+    return (opened,) if isinstance(opened, Rejected) else normaliser.events(opened)

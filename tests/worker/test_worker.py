@@ -30,6 +30,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.worker import Worker
 
 from builders import NOON, a_condition, a_rule, an_alarm, an_id
+from messages import a_list_of_events, a_wire_event
 
 TO_ALARMS = "sources: [{name: a, events: ['*'], sinks: [s]}]\nsinks: [{name: s, publishers: ['alarms://']}]"
 TO_BOTH = TO_ALARMS.replace("'alarms://'", "'test://broken', 'alarms://', 'test://'")
@@ -430,3 +431,38 @@ def store_is_readable(store: SqlStore) -> bool:
         event = Event.from_dict(delivery.notification.reason_data["event"])
         assert event.message_id == record.message_id
     return True
+
+
+# --- events that were normalised elsewhere ---------------------------------------------------
+
+
+def test_list_of_events_is_evaluated_event_by_event(bench: Bench) -> None:
+    """events-in 30: each fires once, also when the list comes again; a bad one is kept alone."""
+    alarm = an_alarm(all_projects=True, repeat_actions=True)
+    bench.has(alarm)
+    events = [
+        a_wire_event("m-1"),
+        a_wire_event("m-2", traits=[["a", 1, ["x"]]]),
+        a_wire_event("m-3"),
+    ]
+    message = Message(a_list_of_events(*events), source="test")
+
+    bench.take(message)
+    bench.take(message)
+
+    assert bench.fired(alarm) == 2
+    (rejected,) = bench.store.rejected()
+    assert "trait 'a' holds a list" in rejected.reason
+    assert json.loads(rejected.body)["payload"] == [events[1]]
+
+
+def test_list_with_a_bad_event_is_not_understood(bench: Bench) -> None:
+    assert bench.worker.understand(Message(a_list_of_events(a_wire_event()))) is None
+    reason = bench.worker.understand(Message(a_list_of_events(a_wire_event(), 5)))
+    assert reason == "Event 2 of the list cannot be used: it is 5, not an object."
+
+
+def test_events_of_a_list_are_published(store: SqlStore) -> None:
+    bench = Bench(store, TO_BOTH.replace("'test://broken', ", ""))
+    bench.take(Message(a_list_of_events(a_wire_event("m-1"), a_wire_event("m-2"))))
+    assert [event.message_id for event in bench.memory.events] == ["m-1", "m-2"]
