@@ -38,6 +38,7 @@ from pipeline.routing import Routes, load_routes
 from pipeline.settings import LoadedSettings, Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
+from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
 from pipeline.worker import Tally, Worker
 
@@ -55,12 +56,14 @@ class Application:
         self._config_path, self._environ = config_path, environ
         self._log = structlog.get_logger()
         self._open = ExitStack()
+        self.worker_number: int | None = None
+        """Which of several workers this process is, where it is one; its log lines say so."""
 
     @cached_property
     def loaded(self) -> LoadedSettings:
         """The settings in force and where each came from. Raises `ConfigError`."""
         loaded = settings.load(self._config_path, self._environ)
-        logs.configure(loaded.settings.log)
+        logs.configure(loaded.settings.log, worker=self.worker_number)
         for warning in loaded.warnings:
             self._log.warning("settings.unknown", reason=warning)
         return loaded
@@ -213,6 +216,11 @@ class Application:
             self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
         process.add_stage(notifier)
         return process
+
+    def supervisor(self, command: WorkerCommand, workers: int) -> Supervisor:
+        """The parent of so many workers."""
+        drain_seconds = self.settings.process.drain_seconds
+        return Supervisor(command, workers, log=self._log, drain_seconds=drain_seconds)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

@@ -43,18 +43,23 @@ class LogSettings:
     )
 
 
-def configure(settings: LogSettings, stream: TextIO | None = None) -> None:
-    """Send all logs of this process to `stream` (standard error). May be called again."""
+def configure(
+    settings: LogSettings, stream: TextIO | None = None, *, worker: int | None = None
+) -> None:
+    """Send all logs of this process to `stream` (standard error). May be called again.
+
+    Each line says which of several workers this process is, where it is one.
+    """
     stream = stream or sys.stderr
     level = _LEVELS[settings.level]
     people = settings.format == "console" or (settings.format == "auto" and stream.isatty())
     structlog.configure(
-        processors=[*_enriching(), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*_enriching(worker), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    _configure_standard_library(level, stream, _rendering(people, stream))
+    _configure_standard_library(level, stream, _enriching(worker), _rendering(people, stream))
 
 
 def mask_secrets(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
@@ -78,9 +83,14 @@ def _shown(name: str, value: Any) -> Any:
     return mask_url(str(value))
 
 
-def _enriching() -> list[Processor]:
+def _enriching(worker: int | None) -> list[Processor]:
     """What every line gets, whoever logs it."""
+
+    def numbered(logger: WrappedLogger, method: str, line: EventDict) -> EventDict:
+        return line if worker is None else {**line, "worker": worker}
+
     return [
+        numbered,
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -98,9 +108,11 @@ def _rendering(people: bool, stream: TextIO) -> Processor:
     )
 
 
-def _configure_standard_library(level: int, stream: TextIO, rendering: Processor) -> None:
+def _configure_standard_library(
+    level: int, stream: TextIO, enriching: list[Processor], rendering: Processor
+) -> None:
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=[structlog.stdlib.add_logger_name, *_enriching()],
+        foreign_pre_chain=[structlog.stdlib.add_logger_name, *enriching],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             _head_first,

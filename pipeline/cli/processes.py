@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import click
 
 from pipeline.app import Application
+from pipeline.supervisor import when_parent_ends
 
 _pass = click.make_pass_decorator(Application)
+
+
+def _workers(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of a command that several processes may carry out together."""
+    command = click.option(
+        "--workers",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Work in N processes, under a parent that starts anew what dies.",
+    )(command)
+    # How the parent starts a worker.
+    return click.option("--worker", type=int, hidden=True)(command)
 
 
 @click.command()
@@ -29,32 +46,66 @@ def run(application: Application) -> None:
 
 
 @click.command()
+@_workers
 @_pass
-def listener(application: Application) -> None:
+def listener(application: Application, workers: int | None, worker: int | None) -> None:
     """Listen: take events in, match them against the alarms, write down what fires.
 
     Run as many as you like, on as many machines: RabbitMQ shares the events out among them.
+    With --workers, HTTP, where it is enabled, is taken by the first worker only.
 
     \b
-    Example:
+    Examples:
+      tocsin listener --workers 4
       TOCSIN_DATABASE_URL=postgresql://tocsin@db/tocsin \\
       TOCSIN_RABBITMQ_URLS=amqp://tocsin:secret@rabbit/%2F tocsin listener
     """
-    _run(application, listen=True, notify=False)
+    _run_workers(application, "listener", workers, worker, listen=True, notify=False)
 
 
 @click.command()
+@_workers
 @_pass
-def notifier(application: Application) -> None:
+def notifier(application: Application, workers: int | None, worker: int | None) -> None:
     """Notify: deliver what has fired, again and again until it arrives or is a dead letter.
 
     Run as many as you like, on as many machines: each delivery is leased to one of them.
 
     \b
-    Example:
+    Examples:
+      tocsin notifier --workers 2
       TOCSIN_DATABASE_URL=postgresql://tocsin@db/tocsin tocsin notifier
     """
-    _run(application, listen=False, notify=True)
+    _run_workers(application, "notifier", workers, worker, listen=False, notify=True)
+
+
+def _run_workers(
+    application: Application,
+    name: str,
+    workers: int | None,
+    worker: int | None,
+    *,
+    listen: bool,
+    notify: bool,
+) -> None:
+    """Be the parent of workers, one of them, or the only process."""
+    if workers is not None and workers > 1:
+        config_path = click.get_current_context().find_root().params["config_path"]
+        supervisor = application.supervisor(partial(_worker_command, name, config_path), workers)
+        raise click.exceptions.Exit(supervisor.run())
+    application.worker_number = worker
+    _run(application, listen=listen, notify=notify)
+
+
+def _worker_command(
+    name: str, config_path: str | None, number: int
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """The command line and the environment of a worker."""
+    config = ["--config", config_path] if config_path else []
+    command = [sys.executable, "-m", "pipeline", *config, name, "--worker", str(number)]
+    # A port can be had by one process only.
+    http = {"TOCSIN_HTTP_ENABLED": "false"} if number > 1 else {}
+    return command, {**os.environ, **http}
 
 
 def _run(application: Application, *, listen: bool, notify: bool) -> None:
@@ -63,4 +114,6 @@ def _run(application: Application, *, listen: bool, notify: bool) -> None:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     process = application.process(listen=listen, notify=notify)
+    if application.worker_number is not None:
+        when_parent_ends(process.stop)
     raise click.exceptions.Exit(process.run())
