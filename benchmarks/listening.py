@@ -1,16 +1,21 @@
-"""How fast `tocsin listener` takes messages off RabbitMQ, beside a consumer that only acks.
+"""How fast `tocsin listener` takes messages off RabbitMQ, beside what it stands on.
 
 Every contender is a process of its own that drains the same queue, filled beforehand with captured
-Keystone notifications of 1.7 KB, each with a message id of its own. In a round each listener is
-measured right after the bare consumer and their ratio is taken: a machine whose speed changes by
-the minute changes both. The table shows medians over the rounds. The clock runs from the moment
-the queue begins to shrink until it is empty, so that nobody pays for starting. CPU is the
-process's own, user and system, over the same time.
+Keystone notifications of 1.7 KB, each with a message id of its own. In a round each is measured
+between two runs of the bare pika consumer, and the ratio is to the mean of both: a machine whose
+speed changes by the minute changes all three. The clock runs from the moment the queue begins to
+shrink until it is empty, so that nobody pays for starting: what is out unacknowledged by then was
+so at the beginning too. CPU is the process's own, user and system, over the same time.
 
-`tocsin listener` does everything: normalise, route, match, and on PostgreSQL commit what fires
-before it acknowledges. Of its alarms none match, or one in a hundred messages fires one.
+    bare pika consumer   acknowledges every hundredth for all before it, and nothing else
+    raw socket           AMQP frames parsed, no more: how far the broker could go
+    oslo.messaging       a batch listener whose endpoint does nothing
+    tocsin listener      everything: normalise, route, match; on PostgreSQL commit what fires
+                         before it acknowledges. None of its alarms match, or one in a hundred
+                         messages fires one.
 
-    python -m benchmarks.listening [--messages 30000] [--rounds 5] [--queue-type classic]
+    python -m benchmarks.listening [--messages 50000] [--rounds 3] [--alarms 100000]
+                                   [--queue-type classic quorum]
 """
 
 from __future__ import annotations
@@ -18,22 +23,22 @@ from __future__ import annotations
 import argparse
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pika
 import psycopg
 
-from benchmarks.listening_peers import URL, declare, delete, fill, notifications
+from benchmarks.listening_queue import URL, declare, delete, fill, notifications
+from benchmarks.tables import Figure, Row, show
 from pipeline.alarms.alarm import Alarm, Condition, EventRule
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
@@ -51,6 +56,12 @@ _BARE_CONSUMER = (
 _TICKS = os.sysconf("SC_CLK_TCK")
 _DEADLINE_SECONDS = 300
 
+BARE, RAW = "bare pika consumer, acks every 100", "raw socket, frames only"
+OSLO, QUIET = "oslo.messaging batch listener", "tocsin listener, nothing matches"
+FIRING = f"tocsin listener, 1 in {FIRING_EVERY} fires"
+_OF_BARE = {"classic": 0.5, "quorum": 0.35}
+_OF_OSLO, _FIRING_OF_QUIET, _CPU_OF_BARE = 3.5, 0.8, 26 / 11
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -58,8 +69,10 @@ class Contender:
 
     name: str
     command: Sequence[str]
-    environment: dict[str, str]
+    environment: Mapping[str, str] = field(default_factory=dict)
     firing: bool = False
+    share: float = 1.0
+    """Of the messages, how many: a slow one need not drain all of them."""
 
 
 @dataclass(frozen=True)
@@ -71,50 +84,46 @@ class Drained:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure, and print the table."""
+    """Measure, and show the tables."""
     options = _options(arguments)
-    with _contenders() as contenders:
-        bare, *listeners = contenders
-        pairs: dict[str, list[tuple[Drained, Drained]]] = {each.name: [] for each in listeners}
-        for _ in range(options.rounds):
-            for listener in listeners:
-                beside = _measure(bare, options.messages, options.queue_type)
-                measured = _measure(listener, options.messages, options.queue_type)
-                pairs[listener.name].append((beside, measured))
-        _print(bare.name, pairs, options)
+    with _database(options.alarms) as database:
+        for queue_type in options.queue_type:
+            contenders = _contenders(database, queue_type, options.messages)
+            rounds = [
+                _round(contenders, options.messages, queue_type) for _ in range(options.rounds)
+            ]
+            name = f"Listening, {options.alarms:,} alarms, {queue_type} queue"
+            show(_rows(name, rounds, queue_type), f"{options.messages:,} messages a run")
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--messages", type=int, default=30_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--queue-type", choices=("classic", "quorum"), default="classic")
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--messages", type=int, default=50_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--alarms", type=int, default=100_000)
+    parser.add_argument(
+        "--queue-type", nargs="+", choices=("classic", "quorum"), default=("classic", "quorum")
+    )
     return parser.parse_args(arguments)
 
 
 # --- the contenders --------------------------------------------------------------------------
 
 
-@contextmanager
-def _contenders() -> Iterator[list[Contender]]:
-    """A bare consumer, and listeners with few and with many alarms."""
-    bare = [sys.executable, "-c", _BARE_CONSUMER]
-    listener = [sys.executable, "-m", "pipeline", "listener"]
-    few, many = _database("few"), _database("many")
-    try:
-        _create_alarms(few, 10)
-        _create_alarms(many, 10_000)
-        yield [
-            Contender("bare pika consumer, acks every 100", bare, {}),
-            Contender("listener, 10 alarms, none match", listener, _settings(few)),
-            Contender("listener, 10,000 alarms, none match", listener, _settings(many)),
-            Contender("listener, 10,000 alarms, 1 in 100 fires", listener, _settings(many), True),
-        ]
-    finally:
-        with suppress(pika.exceptions.AMQPError):
-            delete(URL, QUEUE)
-        for url in (few, many):
-            _server().execute(f"DROP DATABASE {url.rsplit('/', 1)[1]} WITH (FORCE)")
+def _contenders(database: str, queue_type: str, messages: int) -> list[Contender]:
+    python, count = sys.executable, str(messages)
+    listener, settings = [python, "-m", "pipeline", "listener"], _settings(database)
+    oslo = [python, "-W", "ignore", "-m", "benchmarks.listening_oslo", TOPIC, queue_type]
+    return [
+        Contender(RAW, [python, "-m", "benchmarks.listening_raw", QUEUE, count]),
+        Contender(QUIET, listener, settings),
+        Contender(FIRING, listener, settings, firing=True),
+        Contender(OSLO, oslo, share=0.3),
+    ]
+
+
+def _bare(messages: int) -> Contender:
+    return Contender(BARE, [sys.executable, "-c", _BARE_CONSUMER, QUEUE, str(messages)])
 
 
 def _settings(database: str) -> dict[str, str]:
@@ -128,14 +137,20 @@ def _settings(database: str) -> dict[str, str]:
     }
 
 
-def _database(name: str) -> str:
-    database = f"tocsin_bench_{name}_{os.getpid()}"
-    _server().execute(f"CREATE DATABASE {database}")
-    return f"{POSTGRESQL.rsplit('/', 1)[0]}/{database}"
-
-
-def _server() -> psycopg.Connection:
-    return psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=5)
+@contextmanager
+def _database(alarms: int) -> Iterator[str]:
+    """The URL of a new database with so many alarms, which goes when all is measured."""
+    name = f"tocsin_bench_{os.getpid()}"
+    with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=5) as server:
+        server.execute(f"CREATE DATABASE {name}")
+        try:
+            url = f"{POSTGRESQL.rsplit('/', 1)[0]}/{name}"
+            _create_alarms(url, alarms)
+            yield url
+        finally:
+            with suppress(pika.exceptions.AMQPError):
+                delete(URL, QUEUE, TOPIC)
+            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _create_alarms(database: str, count: int) -> None:
@@ -183,13 +198,32 @@ _FIRES = (
 # --- the measurement -------------------------------------------------------------------------
 
 
+def _round(
+    contenders: Sequence[Contender], messages: int, queue_type: str
+) -> dict[str, tuple[Drained, Drained]]:
+    """Each contender's run, and the mean of the bare consumer's before and after it."""
+    bare = _bare(messages)
+    before, runs = _measure(bare, messages, queue_type), {}
+    runs[BARE] = before, before
+    for contender in contenders:
+        measured = _measure(contender, int(messages * contender.share), queue_type)
+        after = _measure(bare, messages, queue_type)
+        runs[contender.name] = measured, _mean(before, after)
+        before = after
+    return runs
+
+
+def _mean(one: Drained, other: Drained) -> Drained:
+    return Drained((one.rate + other.rate) / 2, (one.cpu_us + other.cpu_us) / 2)
+
+
 def _measure(contender: Contender, messages: int, queue_type: str) -> Drained:
     """Fill the queue, let the contender drain it, watch from outside."""
     declare(URL, QUEUE, queue_type)
     fill(URL, QUEUE, _bodies(messages, contender.firing))
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [*contender.command, *([QUEUE, str(messages)] if not contender.environment else [])],
+            contender.command,
             env={**os.environ, **contender.environment},
             stdout=log,
             stderr=log,
@@ -229,26 +263,41 @@ def _cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
-def _print(
-    bare: str, pairs: dict[str, list[tuple[Drained, Drained]]], options: argparse.Namespace
-) -> None:
-    print(
-        f"\nListening: {options.messages:,} messages, {options.queue_type} queue, "
-        f"medians (least, most) of {options.rounds} rounds"
-    )
-    print(f"{'':42} {'messages/s':>24} {'of bare':>19} {'CPU µs/message':>15}")
-    _print_row(bare, [beside for runs in pairs.values() for beside, _ in runs], [1.0])
-    for name, runs in pairs.items():
-        ratios = [measured.rate / beside.rate for beside, measured in runs]
-        _print_row(name, [measured for _, measured in runs], ratios)
+# --- the table -------------------------------------------------------------------------------
 
 
-def _print_row(name: str, runs: Sequence[Drained], ratios: Sequence[float]) -> None:
-    rates = [run.rate for run in runs]
-    rate = f"{statistics.median(rates):,.0f} ({min(rates):,.0f}, {max(rates):,.0f})"
-    ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}, {max(ratios):.2f})"
-    cpu = statistics.median(run.cpu_us for run in runs)
-    print(f"{name:42} {rate:>24} {ratio:>19} {cpu:15.1f}")
+def _rows(
+    name: str, rounds: Sequence[Mapping[str, tuple[Drained, Drained]]], queue_type: str
+) -> list[Row]:
+    """Ratios are of the runs of one round."""
+    rows = []
+    for what in rounds[0]:
+        runs = [each[what] for each in rounds]
+        of_bare = [run.rate / bare.rate for run, bare in runs]
+        cpu_of_bare = [run.cpu_us / bare.cpu_us for run, bare in runs]
+        quiet = what == QUIET
+        figures = [
+            Figure("messages/s", [run.rate for run, _ in runs]),
+            Figure("of bare", of_bare, _OF_BARE[queue_type] if quiet else None),
+            Figure("CPU µs/message", [run.cpu_us for run, _ in runs]),
+            Figure("CPU of bare", cpu_of_bare, _CPU_OF_BARE if quiet else None, at_least=False),
+        ]
+        if quiet:
+            figures.append(Figure("of oslo", _of(rounds, what, OSLO), _OF_OSLO))
+        if what == FIRING:
+            figures.append(Figure("of quiet", _of(rounds, what, QUIET), _FIRING_OF_QUIET))
+        rows.append(Row(name, what, figures))
+    return rows
+
+
+def _of(
+    rounds: Sequence[Mapping[str, tuple[Drained, Drained]]], one: str, other: str
+) -> list[float]:
+    """One's rate as a part of the other's, both as parts of the bare consumer's beside them."""
+    return [
+        (each[one][0].rate / each[one][1].rate) / (each[other][0].rate / each[other][1].rate)
+        for each in rounds
+    ]
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""What the RabbitMQ listener is measured against: pika alone, and a publisher that fills queues.
+"""What the RabbitMQ listener is measured against: pika alone.
 
 `bare_consumer` takes messages off a queue and acknowledges every hundredth for all before it,
-which is the least that any consumer must do. `fill` publishes captured Keystone notifications,
-each with a message id of its own, and returns when the broker has confirmed all of them.
-`benchmarks.listening` sets both beside `tocsin listener`. By itself this file compares pika's
-adapters, and Tocsin's listener with a worker that does nothing:
+which is the least that any consumer must do. `benchmarks.listening` sets it beside
+`tocsin listener`. By itself this file compares pika's adapters, and Tocsin's listener with a
+worker that does nothing:
 
     python -m benchmarks.listening_peers [--messages 20000] [--rounds 5] [--queue-type quorum]
 """
@@ -12,108 +11,26 @@ adapters, and Tocsin's listener with a worker that does nothing:
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import statistics
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import cycle, islice
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pika
 
-from pipeline.captured import read_line
+from benchmarks.listening_queue import (
+    ACK_EVERY,
+    PREFETCH,
+    URL,
+    declare,
+    delete,
+    fill,
+    notifications,
+)
 from pipeline.listeners.base import Message
 from pipeline.listeners.rabbitmq import RabbitmqListener, RabbitmqSettings
-
-URL = os.environ.get("TOCSIN_TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672/%2F")
-SAMPLE = Path(__file__).parents[1] / "pipeline" / "defaults" / "demo" / "keystone.jsonl"
-ACK_EVERY = 100
-PREFETCH = 1000
-_WINDOW = 500
-_ID_KEY = b'\\"message_id\\": \\"'
-_AS_OSLO_SENDS = pika.BasicProperties(
-    content_type="application/json",
-    content_encoding="utf-8",
-    delivery_mode=2,
-    priority=0,
-    headers={},
-)
-
-
-def notifications(count: int, sample: Path = SAMPLE) -> Iterator[bytes]:
-    """That many captured notifications, over and over, each with a message id of its own."""
-    bodies = [read_line(line).body for line in sample.read_bytes().splitlines()]
-    for body in islice(cycle(bodies), count):
-        head, key, tail = body.partition(_ID_KEY)
-        yield b"".join((head, key, str(uuid.uuid4()).encode(), tail[36:])) if key else body
-
-
-def declare(url: str, queue: str, queue_type: str) -> None:
-    """A new, empty, durable queue; what had that name is deleted."""
-    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        channel = connection.channel()
-        channel.queue_delete(queue)
-        channel.queue_declare(queue, durable=True, arguments={"x-queue-type": queue_type})
-
-
-def delete(url: str, queue: str) -> None:
-    """Delete the queue and what is in it."""
-    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
-        connection.channel().queue_delete(queue)
-
-
-def fill(url: str, queue: str, bodies: Iterable[bytes]) -> None:
-    """Publish these to the queue, a window at a time; returns when all are confirmed."""
-    _Publisher(url, queue, bodies).run()
-
-
-class _Publisher:
-    """Publishes a window, waits for its confirmations, publishes the next."""
-
-    def __init__(self, url: str, queue: str, bodies: Iterable[bytes]) -> None:
-        self._queue, self._bodies = queue, iter(bodies)
-        self._channel: Any = None
-        self._sent = self._confirmed = 0
-        self._connection = pika.SelectConnection(
-            pika.URLParameters(url),
-            on_open_callback=lambda opened: opened.channel(on_open_callback=self._on_channel),
-            on_open_error_callback=self._on_failure,
-            on_close_callback=lambda _closed, _reason: self._connection.ioloop.stop(),
-        )
-        self._error: BaseException | None = None
-
-    def run(self) -> None:
-        self._connection.ioloop.start()
-        if self._error:
-            raise self._error
-        if self._confirmed < self._sent:
-            raise ConnectionError(f"only {self._confirmed} of {self._sent} were confirmed")
-
-    def _on_failure(self, _connection: Any, error: BaseException) -> None:
-        self._error = error
-        self._connection.ioloop.stop()
-
-    def _on_channel(self, channel: Any) -> None:
-        self._channel = channel
-        channel.confirm_delivery(self._on_confirmed, callback=lambda _frame: self._send_window())
-
-    def _on_confirmed(self, frame: Any) -> None:
-        self._confirmed = (
-            frame.method.delivery_tag if frame.method.multiple else (self._confirmed + 1)
-        )
-        if self._confirmed >= self._sent:
-            self._send_window()
-
-    def _send_window(self) -> None:
-        before = self._sent
-        for body in islice(self._bodies, _WINDOW):
-            self._channel.basic_publish("", self._queue, body, _AS_OSLO_SENDS)
-            self._sent += 1
-        if self._sent == before:
-            self._connection.close()
 
 
 def select_consumer(url: str, queue: str, count: int) -> None:
