@@ -21,6 +21,7 @@ import structlog
 
 from pipeline import logs, settings, yaml_source
 from pipeline.alarms.live import LiveAlarms
+from pipeline.arrivals import ArrivalWatch
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.listeners.base import Message
@@ -214,13 +215,21 @@ class Application:
             # In the process that also notifies, HTTP is on unless it is turned off.
             http = notify if self.settings.http.enabled is None else self.settings.http.enabled
             self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
-        process.add_stage(notifier)
+        if notify:
+            process.add_stage([*self._arrivals(notifier[0], alone=not listen), *notifier])
         return process
 
     def supervisor(self, command: WorkerCommand, workers: int) -> Supervisor:
         """The parent of so many workers."""
         drain_seconds = self.settings.process.drain_seconds
         return Supervisor(command, workers, log=self._log, drain_seconds=drain_seconds)
+
+    def _arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
+        """What wakes the notifier for what other processes write. On SQLite, which has to be
+        asked all the time, only where the worker is surely in another process."""
+        if alone or not self.store.is_sqlite:
+            return [ArrivalWatch(self.store, notifier.wake, self._log)]
+        return []
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

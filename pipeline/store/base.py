@@ -7,7 +7,7 @@ times are aware UTC throughout.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -244,6 +244,18 @@ class Outbox(Protocol):
         until: datetime | None = None,
     ) -> int:
         """Delete dead letters for good. How many."""
+
+
+class ArrivalSource(Protocol):
+    """How a notifier hears of deliveries that other processes wrote."""
+
+    def arrivals(self) -> AbstractContextManager[Callable[[float], bool]]:
+        """A connection that listens, held for the block.
+
+        The block is given a function that waits, so many seconds at most, until deliveries may
+        have been written since the connection was made, or since it last said so; and says
+        whether they may. Making the connection and waiting raise `StoreUnavailable`.
+        """
 
 
 class RejectedEvents(Protocol):

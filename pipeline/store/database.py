@@ -60,6 +60,8 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
         self._wait_seconds = wait_seconds
+        driver: Any = engine.dialect.loaded_dbapi
+        self._driver_error: type[Exception] = driver.Error
         # SQLite has one writer at a time and lets the others poll; within a process they queue.
         self._writer = threading.Lock()
         read_options: dict[str, Any] = {}
@@ -101,6 +103,17 @@ class Database:
         with self._translated(), self._reading.execution_options(**options).begin() as connection:
             yield connection
 
+    @contextmanager
+    def own(self) -> Iterator[Any]:
+        """The driver's own connection, outside of the pool and of any transaction, for as long as
+        the block takes: for what SQLAlchemy has no words for."""
+        with self._translated(), self._engine.connect() as connection:
+            driven: Any = connection.connection.driver_connection
+            connection.detach()
+            if not self.is_sqlite:
+                driven.autocommit = True
+            yield driven
+
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
@@ -128,8 +141,13 @@ class Database:
         except DBAPIError as error:
             if not _passing(error):
                 raise
-            reason = str(error.orig).strip().split("\n")[0]
-            raise StoreUnavailable(f"{self.shown}: {reason}") from error
+            raise StoreUnavailable(f"{self.shown}: {_first_line(error.orig)}") from error
+        except self._driver_error as error:  # of a connection that was lent by `own`
+            raise StoreUnavailable(f"{self.shown}: {_first_line(error)}") from error
+
+
+def _first_line(error: BaseException | None) -> str:
+    return str(error).strip().split("\n")[0]
 
 
 def _passing(error: DBAPIError) -> bool:

@@ -52,7 +52,10 @@ class DeliverySettings:
         minimum=0,
     )
     poll_seconds: float = option(
-        1.0, "How often to look for what is due when nothing wakes the notifier.", minimum=0.01
+        1.0,
+        "How often to look for what is due when nothing wakes the notifier, which what is written"
+        " to the database does at once.",
+        minimum=0.01,
     )
 
     @property

@@ -15,6 +15,7 @@ from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql.alarms import SqlAlarms, SqlAlarmSource
+from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlPublications, SqlRejectedEvents
@@ -42,6 +43,7 @@ class SqlStore(
     SqlAlarmSearch,
     SqlOutbox,
     SqlDeliveries,
+    SqlArrivals,
     SqlRejectedEvents,
     SqlPublications,
     SqlStatus,
@@ -73,6 +75,11 @@ class SqlStore(
     def name(self) -> str:
         """The database as it may be shown: its URL without secrets."""
         return self._database.shown
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a SQLite file, which is asked for news and sends none."""
+        return self._database.is_sqlite
 
     def close(self) -> None:
         """Let go of all connections."""

@@ -13,6 +13,7 @@ from pipeline.notification import Attempt, Delivery
 from pipeline.store import schema
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from
+from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
 from pipeline.store.sql.outbox import delivery_from, disabled_reasons, enable
 from pipeline.store.sql.part import Part
@@ -110,6 +111,7 @@ class SqlDeliveries(Part):
         with self._database.write() as connection:
             actions = set(connection.scalars(select(_delivery.action).where(*chosen).distinct()))
             enable(connection, actions | ({action} if action else set()))
+            announce_deliveries(connection)
             return int(connection.execute(statement).rowcount)
 
     def purge_dead(

@@ -21,6 +21,7 @@ from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
+from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
 from pipeline.store.sql.part import Part
 
@@ -82,7 +83,9 @@ class SqlTransaction:
         update_all(self._connection, _alarm, "alarm_id", _last_states(transitions))
         insert_all(self._connection, schema.alarm_history, history)
         insert_all(self._connection, schema.notification, notifications)
-        insert_all(self._connection, schema.delivery, deliveries)
+        if deliveries:
+            insert_all(self._connection, schema.delivery, deliveries)
+            announce_deliveries(self._connection)
 
     def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
         """Keep what could not be understood; one that is kept already changes nothing."""

@@ -18,6 +18,7 @@ from pipeline.retry import DeadLetter, Done, RetryAt, Step
 from pipeline.store import schema
 from pipeline.store.documents import storable_key
 from pipeline.store.rows import attempt_row, notification_from
+from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
 from pipeline.store.sql.part import Part
 
@@ -105,6 +106,7 @@ class SqlOutbox(Part):
             still_held = among(connection, *key) & (_delivery.state == "pending")
             given_back = update(schema.delivery).where(still_held).values(due_at=now, lease="")
             execute_given(connection, given_back, key, held)
+            announce_deliveries(connection)
 
 
 def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
