@@ -69,6 +69,20 @@ EXCHANGE_TEXT = QUEUE_TEXT.replace("queue", "exchange")
             "Take x-max-length out of rabbitmq.queue_arguments.",
         ),
         (
+            QUEUE_TEXT.format(
+                "x-dead-letter-exchange", "the value 'dropped' of type 'longstr'", "none"
+            ),
+            Difference("x-dead-letter-exchange", None),
+            "Leave rabbitmq.dead_letter_exchange empty.",
+        ),
+        (
+            QUEUE_TEXT.format(
+                "x-dead-letter-routing-key", "none", "the value 'k' of type 'longstr'"
+            ),
+            Difference("x-dead-letter-routing-key", "k"),
+            "Set rabbitmq.dead_letter_routing_key: k.",
+        ),
+        (
             EXCHANGE_TEXT.format("type", "'topic'", "'fanout'"),
             Difference("type", "fanout"),
             "take it out of rabbitmq.exchanges.",

@@ -229,3 +229,65 @@ def test_a_deleted_queue_leaves_the_others_in_peace(
         broker.send(f"{topic}.error", [b"2"])
         eventually(lambda: len(worker.committed) == 2, "it is found again")
     assert [message.body for message in worker.committed] == [b"1", b"2"]
+
+
+@pytest.fixture
+def dropped(topic: str, broker: Broker) -> Iterator[str]:
+    """The name of a dead-letter exchange that is this test's own."""
+    name = f"{topic}-dropped"
+    yield name
+    broker.delete(name)
+    with broker.channel() as channel:
+        channel.exchange_delete(name)
+
+
+def test_what_the_broker_drops_is_kept(
+    amqp_url: str, topic: str, broker: Broker, dropped: str
+) -> None:
+    """A queue that was declared with a dead-letter exchange: of two, its limit lets one stay."""
+    queue, worker = f"{topic}.info", RecordingWorker()
+    settings = settings_for(
+        topic, dead_letter_exchange=dropped, queue_arguments={"x-max-length": 1}
+    )
+    with running(a_listener(amqp_url, settings, worker)):
+        eventually(lambda: broker.consumers(queue) == 1, "it listens")
+    broker.send(queue, [b'{"n": 1}', b'{"n": 2}'])
+    eventually(lambda: broker.ready(dropped) == 1, "the first message was dropped and is kept")
+    with running(a_listener(amqp_url, settings, worker)):
+        eventually(lambda: len(worker.committed) == 1, "the second")
+
+
+def test_existing_queue_without_the_dead_letter_exchange_is_told_of(
+    amqp_url: str, topic: str, broker: Broker, dropped: str
+) -> None:
+    log = Log()
+    broker.declare(f"{topic}.info")
+    settings = settings_for(topic, priorities=("info", "error"), dead_letter_exchange=dropped)
+    with running(a_listener(amqp_url, settings, RecordingWorker(), log)):
+        eventually(lambda: log.lines("rabbitmq.refused"), "a complaint")
+    assert "Leave rabbitmq.dead_letter_exchange empty." in log.text()
+    assert not broker.has_queue(f"{topic}.error")
+
+
+def test_missing_dead_letter_exchange_is_told_of_where_nothing_may_be_declared(
+    amqp_url: str, topic: str, broker: Broker
+) -> None:
+    log = Log()
+    broker.declare(f"{topic}.info")
+    settings = settings_for(topic, declare=False, dead_letter_exchange=f"{topic}-dropped")
+    with running(a_listener(amqp_url, settings, RecordingWorker(), log)):
+        eventually(lambda: log.lines("rabbitmq.refused"), "a complaint")
+    assert "loses what it drops" in log.text()
+    assert not broker.has_exchange(f"{topic}-dropped")
+
+
+def test_events_that_were_normalised_elsewhere_have_a_queue(
+    amqp_url: str, topic: str, broker: Broker
+) -> None:
+    """events-in 30: `alarm.all.sample`, whatever the priorities of the notifications"""
+    settings = settings_for(topic, event_topics=(topic,))
+    worker = RecordingWorker()
+    with running(a_listener(amqp_url, settings, worker)):
+        eventually(lambda: broker.consumers(f"{topic}.sample") == 1, "it listens")
+        broker.send(f"{topic}.sample", [b"[]"])
+        eventually(lambda: len(worker.committed) == 1, "the message")

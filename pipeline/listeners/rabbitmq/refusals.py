@@ -105,6 +105,9 @@ def _advice(found: Difference) -> str:
             return "Set rabbitmq.queue_type: classic."
         case Difference("x-queue-type", "quorum"):
             return "Set rabbitmq.queue_type: quorum."
+        case Difference("x-dead-letter-exchange" | "x-dead-letter-routing-key" as name, has):
+            setting = f"rabbitmq.{name.removeprefix('x-').replace('-', '_')}"
+            return f"Leave {setting} empty." if has is None else f"Set {setting}: {_shown(has)}."
         case Difference("type", has):
             return f"A topic exchange is needed, not {has}: take it out of rabbitmq.exchanges."
         case Difference(str(name), None):

@@ -31,6 +31,12 @@ class RabbitmqSettings:
     topics: tuple[str, ...] = option(
         ("notifications",), "The notification topics; Nova's versioned ones need their own."
     )
+    event_topics: tuple[str, ...] = option(
+        (),
+        "Topics of events that were normalised elsewhere, as Ceilometer's notifier:// sends them "
+        "to `<topic>.sample`: alarm.all. A queue's messages are shared among its listeners: leave "
+        "this empty where a real Aodh listens there.",
+    )
     priorities: tuple[str, ...] = option(
         _PRIORITIES,
         "Which priorities to listen to: each topic has one queue a priority.",
@@ -62,6 +68,17 @@ class RabbitmqSettings:
         "Further queue arguments that the services use: x-delivery-limit, "
         "x-max-in-memory-length, x-max-in-memory-bytes (for rabbit_quorum_…), x-ha-policy: all "
         "(for rabbit_ha_queues).",
+    )
+    dead_letter_exchange: str = option(
+        "",
+        "The exchange that gets what the broker drops from the queues: beyond their length or age "
+        "limit, or brought too often (quorum). It becomes an argument of the queues that Tocsin "
+        "declares, and is declared, with a queue of its name, if missing. OpenStack's services "
+        "cannot declare such queues, and are refused: for theirs set a policy at the broker "
+        "instead (docs/listeners.md).",
+    )
+    dead_letter_routing_key: str = option(
+        "", "The routing key there; empty: the one that a message had, its queue's name."
     )
     prefetch: int = option(
         2000,
@@ -110,15 +127,26 @@ class RabbitmqSettings:
     )
 
     def queue_names(self) -> tuple[str, ...]:
-        """Every queue to listen on: `<topic>.<priority>` (events-in 4)."""
+        """Every queue to listen on: `<topic>.<priority>` (events-in 4, 30)."""
         names = [f"{topic}.{priority}" for topic in self.topics for priority in self.priorities]
+        names += [f"{topic}.sample" for topic in self.event_topics]
         return tuple(dict.fromkeys(names))
 
     def queue_flags(self) -> Flags:
         """What a publisher with these settings declares its queues with (data README, Queue)."""
+        arguments = {**self._dead_letter_arguments(), **self.queue_arguments}
         if self.queue_type == "quorum":
-            return Flags(True, False, {"x-queue-type": "quorum", **self.queue_arguments})
-        return Flags(self.durable, self.auto_delete, dict(self.queue_arguments))
+            return Flags(True, False, {"x-queue-type": "quorum", **arguments})
+        return Flags(self.durable, self.auto_delete, arguments)
+
+    def _dead_letter_arguments(self) -> dict[str, Any]:
+        if not self.dead_letter_exchange:
+            return {}
+        key = self.dead_letter_routing_key
+        return {
+            "x-dead-letter-exchange": self.dead_letter_exchange,
+            **({"x-dead-letter-routing-key": key} if key else {}),
+        }
 
 
 class Flags(NamedTuple):

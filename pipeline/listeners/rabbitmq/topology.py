@@ -9,7 +9,8 @@ declare, and a person is told which settings to change.
 
 Exchanges are never declared. A publisher declares exchange, queue and binding before its first
 message, so a missing exchange has no message for us; and fifteen exchanges with guessed flags
-could only stop the services to come. Queues are bound to every configured exchange there is,
+could only stop the services to come. (The exchange for what the broker drops is nobody's but ours,
+and is declared.) Queues are bound to every configured exchange there is,
 which mends what a deleted queue leaves: publishers that believe it is still bound.
 
 Called by the lookout when the listener has connected, and again while a queue is missing. Asks on
@@ -48,12 +49,14 @@ class Topology:
         self._complain = complain
         self._channel: Any = None
         self._told: set[str] = set()
+        self._prepared = False
 
     def ready(self, wanted: Sequence[str], known: Sequence[str] = ()) -> list[str]:
         """Those of the wanted queues that can be listened to now, declared and bound if need be.
 
         `known` are queues that exist for certain, as they are being listened to.
         """
+        self._prepare_for_dead_letters()
         found = [queue for queue in wanted if self._has_queue(queue)]
         missing = [queue for queue in wanted if queue not in found]
         if not found and not (missing and self._settings.declare):
@@ -64,6 +67,25 @@ class Topology:
         for queue in found:
             self._bind(queue, exchanges)
         return found
+
+    def _prepare_for_dead_letters(self) -> None:
+        """See to it that what the broker drops finds an exchange, and a queue behind it."""
+        exchange = self._settings.dead_letter_exchange
+        if not exchange or self._prepared:
+            return
+        self._prepared = True
+        has_exchange = self._has_exchange(exchange)
+        if not has_exchange and not self._settings.declare:
+            self._say(
+                f"The broker has no exchange {exchange!r}, and loses what it drops. Declare it, "
+                "with a queue bound to it, or set rabbitmq.declare: true."
+            )
+            return
+        if not has_exchange:
+            self._allowed(f"declare exchange {exchange!r}", partial(_declare_kept, exchange))
+        # Bound again each time: a listener may have ended between declaring and binding.
+        if self._has_queue(exchange):
+            self._allowed(f"bind queue {exchange!r}", partial(_bind_kept, exchange))
 
     def _has_queue(self, queue: str) -> bool:
         return self._allowed(f"look at queue {queue!r}", partial(_find_queue, queue))
@@ -152,6 +174,16 @@ def _declare_exchange(exchange: str, flags: Flags, channel: Any) -> None:
 
 def _bind_queue(queue: str, exchange: str, channel: Any) -> None:
     channel.queue_bind(queue, exchange, routing_key=queue)
+
+
+def _declare_kept(name: str, channel: Any) -> None:
+    """An exchange for what the broker drops, and the queue of the same name that keeps it."""
+    channel.queue_declare(name, durable=True)
+    channel.exchange_declare(name, "topic", durable=True)
+
+
+def _bind_kept(name: str, channel: Any) -> None:
+    channel.queue_bind(name, name, routing_key="#")
 
 
 def _difference(refusal: ChannelClosedByBroker | None) -> refusals.Difference | None:
