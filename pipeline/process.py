@@ -65,6 +65,20 @@ class Process:
         self._failed = False
         self._threads: dict[Part, threading.Thread] = {}
 
+    @property
+    def draining(self) -> bool:
+        """Whether it was told to end, or must because a part ended."""
+        return self._wanted.is_set()
+
+    @property
+    def parts(self) -> list[Part]:
+        """All parts of all stages."""
+        return [part for stage in self._stages for part in stage]
+
+    def ended(self) -> list[str]:
+        """The names of the parts that were started and run no more."""
+        return [part.name for part, thread in self._threads.items() if not thread.is_alive()]
+
     def add_stage(self, parts: Sequence[Part]) -> None:
         """Parts to stop together, after those that were added before."""
         self._stages.append(parts)

@@ -299,8 +299,27 @@ class Counts:
     revision: int
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in the store, cheap enough to be asked for every few seconds.
+
+    The numbers are counted up to a bound (`pipeline.store.sql.status`). `unpublished` is by the
+    publisher's URL, as it stands in the pipelines file.
+    """
+
+    pending: int
+    dead: int
+    rejected: int
+    disabled: int
+    unpublished: Mapping[str, int]
+    oldest_due: datetime | None
+
+
 class Status(Protocol):
     """A look at the whole."""
+
+    def backlog(self) -> Backlog:
+        """What waits, at a bounded cost."""
 
     def counts(self) -> Counts:
         """Counts of everything, in one read."""
