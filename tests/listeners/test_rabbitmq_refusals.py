@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InvalidValue
+from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.rabbitmq import RabbitmqSettings
-from pipeline.listeners.rabbitmq.backoff import Backoff
 from pipeline.listeners.rabbitmq.refusals import (
     Difference,
     adopted,

@@ -19,9 +19,9 @@ import structlog
 from pika.exceptions import AMQPError
 
 from pipeline.errors import BrokerError
+from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.base import Stopped, Worker
-from pipeline.listeners.rabbitmq.backoff import Backoff
-from pipeline.listeners.rabbitmq.committer import Committer
+from pipeline.listeners.committer import Committer
 from pipeline.listeners.rabbitmq.connection import (
     broker_name,
     cause,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from pipeline.listeners.rabbitmq.backoff import Backoff
+from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.rabbitmq.consumer import Consumer
 from pipeline.listeners.rabbitmq.topology import Topology
 
