@@ -32,7 +32,7 @@ from pipeline.normalise import Normaliser, compiled
 from pipeline.notifier import Notifier
 from pipeline.process import Part, Process
 from pipeline.publishers import Publishers, from_url
-from pipeline.publishers.base import Tools
+from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
@@ -96,7 +96,7 @@ class Application:
     @cached_property
     def publishers(self) -> Publishers:
         """One publisher for each URL of the pipelines file."""
-        publishers = Publishers(self._publishing_tools())
+        publishers = Publishers(self._publishing_tools(archive=self.store))
         self._open.callback(publishers.close)
         return publishers
 
@@ -118,10 +118,11 @@ class Application:
         file = yaml_source.load_file(self.settings.routing.file)
         return load_routes(file, lambda url: from_url(url, tools))
 
-    def _publishing_tools(self) -> Tools:
+    def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         return Tools(
             settings=self.settings.publishing,
             broker_urls=self.settings.rabbitmq.urls,
+            archive=archive,
             clock=self.clock,
             log=self._log,
         )

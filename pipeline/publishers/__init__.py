@@ -16,7 +16,7 @@ from pipeline.publishers.base import Publisher, Tools
 
 GROUP = "tocsin.publishers"
 
-_PLANNED = frozenset({"notifier", "http", "https", "amqp", "amqps", "store"})
+_PLANNED = frozenset({"notifier", "http", "https", "amqp", "amqps"})
 _CEILOMETERS = frozenset(
     {"gnocchi", "kafka", "opentelemetryhttp", "prometheus", "tcp", "udp", "zaqar"}
 )

@@ -11,6 +11,8 @@ JSON documents are text (`documents.to_json`).
     disabled_action           receivers that said 410
     rejected_event            messages that are no events
     publication               events that a publisher did not take
+    event ──< event_trait     the archive: events as documents, their traits to find them by
+    pruning                   who removes what is too old, and when it is next due
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -86,6 +88,7 @@ deleted_alarm = Table(
     metadata,
     Column("alarm_id", WireKey, primary_key=True),
     Column("revision", BigInteger, nullable=False),
+    Column("deleted_at", Instant, nullable=False),
     Index("ix_deleted_alarm_revision", "revision"),
 )
 
@@ -112,6 +115,8 @@ firing = Table(
     Column("alarm_id", WireKey, primary_key=True),
     Column("message_id", WireKey, primary_key=True),
     Column("fired_at", Instant, nullable=False),
+    # The oldest firings are forgotten (`retention.firings_days`).
+    Index("ix_firing_fired_at", "fired_at"),
 )
 
 # --- deliveries ------------------------------------------------------------------------------
@@ -212,4 +217,43 @@ publication = Table(
     Column("attempts", Integer, nullable=False),
     Column("due_at", Instant, nullable=False),
     Index("ix_publication_due_at", "due_at"),
+)
+
+# --- the archive -----------------------------------------------------------------------------
+
+event = Table(
+    "event",
+    metadata,
+    # The order in which they were kept, by which the oldest are removed.
+    Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    Column("message_id", WireKey, nullable=False),
+    Column("event_type", WireKey, nullable=False),
+    Column("generated", Instant, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("document", PlainText, nullable=False),
+    # The document's length. In the index, so that the archive is measured without reading it.
+    Column("bytes", Integer, nullable=False),
+    Index("ix_event_message_id", "message_id", unique=True),
+    Index("ix_event_generated", "generated", "sequence", "bytes"),
+    Index("ix_event_event_type", "event_type", "generated", "sequence"),
+)
+
+# The key is the whole row: of a trait's value (`trait_keys`) it gives the events in their order.
+event_trait = Table(
+    "event_trait",
+    metadata,
+    Column("name", WireKey, primary_key=True),
+    Column("value", PlainText, primary_key=True),
+    Column("generated", Instant, primary_key=True),
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+# One row. Whoever moves `due_at` beyond a lease has the round, as with a delivery.
+pruning = Table(
+    "pruning",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("holder", PlainText, nullable=False),
+    Column("due_at", Instant, nullable=False),
 )

@@ -12,10 +12,10 @@ from pipeline.publishers.test import TestPublisher
 
 from builders import an_event
 
-HAVE = "alarms://, file://, log://, test://"
+HAVE = "alarms://, file://, log://, store://, test://"
 
 
-@pytest.mark.parametrize("url", ["alarms://", "log://", "test://", "file:///tmp/e"])
+@pytest.mark.parametrize("url", ["alarms://", "log://", "test://", "file:///tmp/e", "store://"])
 def test_every_publisher_knows_its_url_and_can_be_closed_unused(url: str) -> None:
     publisher = publishers.from_url(url)
 
@@ -29,7 +29,8 @@ def test_every_publisher_knows_its_url_and_can_be_closed_unused(url: str) -> Non
     [
         (
             "fil:///x",
-            "unknown publisher 'fil'. Use one of alarms, file, log, test. Did you mean 'file'?",
+            "unknown publisher 'fil'. Use one of alarms, file, log, store, test. "
+            "Did you mean 'file'?",
         ),
         (
             "notifier://?topic=alarm.all",

@@ -15,6 +15,7 @@ from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql.alarms import SqlAlarms, SqlAlarmSource
+from pipeline.store.sql.archive import SqlArchive
 from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
@@ -46,9 +47,10 @@ class SqlStore(
     SqlArrivals,
     SqlRejectedEvents,
     SqlPublications,
+    SqlArchive,
     SqlStatus,
 ):
-    """The store: every protocol of `pipeline.store.base`."""
+    """The store: every protocol of `pipeline.store.base` and `pipeline.store.archive`."""
 
     @classmethod
     def open(

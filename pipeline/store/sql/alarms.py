@@ -138,9 +138,11 @@ class SqlAlarms(Part):
             alarm = _locked(connection, alarm_id)
             revision = _next_revision(connection)
             connection.execute(_of(delete(_alarm), alarm_id))
-            connection.execute(insert(_deleted).values(alarm_id=alarm_id, revision=revision))
+            now = self._clock()
+            gone = {"alarm_id": alarm_id, "revision": revision, "deleted_at": now}
+            connection.execute(insert(_deleted).values(gone))
             change = {"state": alarm.state.value}
-            self._record(connection, "deletion", [(alarm, change)], actor, self._clock())
+            self._record(connection, "deletion", [(alarm, change)], actor, now)
 
     def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
         """Set the state by hand: reason "Manually set via API", history `state transition`."""

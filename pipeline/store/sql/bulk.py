@@ -74,6 +74,30 @@ def insert_new(connection: Connection, table: Table, rows: Rows, key: str) -> No
     connection.execute(dialect.insert(table).on_conflict_do_nothing(), ordered)
 
 
+def insert_absent(
+    connection: Connection, table: Table, rows: Rows, key: Column[str], number: Column[int]
+) -> dict[str, int]:
+    """Insert the rows whose `key`, given as it is stored, is not there yet.
+
+    What the database gave each of these as its `number`, by key. The key's order keeps two
+    transactions that insert the same keys from waiting for each other.
+    """
+    found: dict[str, int] = {}
+    for portion in portions(sorted(rows, key=lambda row: str(row[key.name]))):
+        if connection.dialect.name == "sqlite":
+            # The one writer: nobody else inserts between these statements.
+            there = _numbers(connection, portion, key, number)
+            absent = [row for row in portion if row[key.name] not in there]
+            insert_all(connection, table, absent)
+            found |= _numbers(connection, absent, key, number)
+        else:
+            names = tuple(map(str, portion[0]))
+            document = _document(names, _table_rows(table, names, portion))
+            statement = _insert_absent(table, names, key, number)
+            found |= {row[0]: row[1] for row in connection.execute(statement, {_GIVEN: document})}
+    return found
+
+
 def update_all(connection: Connection, table: Table, key: str, rows: Rows) -> None:
     """Set the columns of each row where `key`, one of them, is the row's."""
     if not rows:
@@ -153,6 +177,15 @@ def _quoted(names: Iterable[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def _numbers(
+    connection: Connection, rows: Rows, key: Column[str], number: Column[int]
+) -> dict[str, int]:
+    these = select(key, number).where(among(connection, key))
+    keys = [(row[key.name],) for row in rows]
+    found: list[Any] = execute_given(connection, these, [key], keys)
+    return {row[0]: row[1] for row in found}
+
+
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
@@ -160,6 +193,15 @@ def _quoted(names: Iterable[str]) -> str:
 def _insert_given(table: Table, names: tuple[str, ...]) -> Executable:
     given = _given(False, tuple(table.c[name] for name in names))
     return insert(table).from_select(names, select(*given.c))
+
+
+@lru_cache
+def _insert_absent(
+    table: Table, names: tuple[str, ...], key: Column[str], number: Column[int]
+) -> Executable:
+    given = _given(False, tuple(table.c[name] for name in names))
+    inserting = postgresql.insert(table).from_select(names, select(*given.c))
+    return inserting.on_conflict_do_nothing().returning(key, number)
 
 
 @lru_cache

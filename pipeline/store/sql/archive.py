@@ -1,0 +1,270 @@
+"""The event archive: events kept once, and found by type, time and trait.
+
+An event is one row, a document; beside it stands a row for each trait, in an index that gives the
+events of a value in their order. That is work at every event, so that a question among millions
+is answered from an index whatever it asks: types, equality and ranges alike.
+
+A search gathers candidates from indexes alone, (generated, sequence) pairs: where one condition
+leaves few, these; else those that all conditions have in common. The documents decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    false,
+    func,
+    intersect,
+    literal,
+    select,
+    tuple_,
+    union_all,
+)
+
+from pipeline.alarms.conditions import glob
+from pipeline.errors import Ambiguous, InvalidValue, NotFound
+from pipeline.event import Event
+from pipeline.store import schema
+from pipeline.store.archive import EventFilter, EventType, TraitFilter, comparisons, matches
+from pipeline.store.documents import from_json, storable_key, to_json
+from pipeline.store.sql.bulk import insert_absent, insert_all
+from pipeline.store.sql.part import Part
+from pipeline.store.trait_keys import ranges, trait_key
+
+_event, _trait = schema.event.c, schema.event_trait.c
+_FEW = 1_000
+_SMALLEST_PAGE, _LARGEST_PAGE = 100, 2_000
+_ONE_BY_ONE = 100
+_NEWEST_FIRST = (_event.generated.desc(), _event.sequence.desc())
+
+_Place = tuple[datetime, int]
+"""(generated, sequence): where an event stands in the order."""
+_Places = Select[tuple[datetime, int]]
+_Union = list[_Places]
+"""Places that are in one or another of these, in none twice."""
+
+
+class SqlArchive(Part):
+    """`store.archive.ArchivedEvents`, and `publishers.base.Archive`."""
+
+    def keep_events(self, events: Sequence[Event]) -> None:
+        """Keep them; one that is kept already changes nothing (events-in 3)."""
+        now = self._clock()
+        by_id = {storable_key(event.message_id): event for event in reversed(events)}
+        rows = [_event_row(key, event, now) for key, event in by_id.items()]
+        if not rows:
+            return
+        with self._database.write() as connection:
+            new = insert_absent(connection, schema.event, rows, _event.message_id, _event.sequence)
+            traits = [row for key, place in new.items() for row in _trait_rows(by_id[key], place)]
+            insert_all(connection, schema.event_trait, traits)
+
+    def events(
+        self, wanted: EventFilter, limit: int = 100, marker: str | None = None
+    ) -> Sequence[Event]:
+        """Events, the last generated first; after the one whose message id is the marker."""
+        if limit < 1:
+            raise InvalidValue(f"limit must be at least 1, not {limit}", "limit")
+        found: list[Event] = []
+        with self._database.read() as connection:
+            after = None if marker is None else _place(connection, marker)
+            for event in _candidates(connection, wanted, limit, after):
+                if matches(wanted, event):
+                    found.append(event)
+                if len(found) == limit:
+                    break
+        return found
+
+    def archived_event(self, message_id: str) -> tuple[Event, datetime]:
+        """One event, and when it was kept; a unique beginning of its id is enough."""
+        key = storable_key(message_id)
+        starts = (_event.message_id >= key, _event.message_id <= key + "\U0010ffff")
+        statement = select(schema.event).where(*starts).order_by(_event.message_id).limit(2)
+        with self._database.read() as connection:
+            rows = connection.execute(statement).all()
+        if not rows:
+            raise NotFound(f"Event {message_id} is not in the archive")
+        if len(rows) > 1 and rows[0].message_id != key:
+            message = f"more than one event's id starts with '{message_id}'"
+            raise Ambiguous(f"{message}. Use more of it")
+        return Event.from_dict(from_json(rows[0].document)), rows[0].received_at
+
+    def event_types(self, wanted: EventFilter) -> Sequence[EventType]:
+        """The types of the events, by name. Traits are not looked at."""
+        event_type = _event.event_type
+        counted = (
+            select(
+                event_type, func.count(), func.min(_event.generated), func.max(_event.generated)
+            )
+            .where(*_generated(wanted, _event.generated))
+            .group_by(event_type)
+            .order_by(event_type)
+        )
+        fits = glob(wanted.event_type)
+        with self._database.read() as connection:
+            rows = connection.execute(counted).all()
+        return [EventType(*row) for row in rows if fits(row[0])]
+
+
+# --- in --------------------------------------------------------------------------------------
+
+
+def _event_row(key: str, event: Event, now: datetime) -> dict[str, Any]:
+    document = to_json(event.as_dict(), keep_nan=True)
+    return {
+        "message_id": key,
+        "event_type": event.event_type,
+        "generated": event.generated,
+        "received_at": now,
+        "document": document,
+        "bytes": len(document),
+    }
+
+
+def _trait_rows(event: Event, sequence: int) -> Iterator[dict[str, Any]]:
+    values = {storable_key(name): trait_key(value) for name, value in event.values.items()}
+    for name, value in values.items():
+        yield {
+            "name": name,
+            "value": value,
+            "generated": event.generated,
+            "sequence": sequence,
+        }
+
+
+# --- search ----------------------------------------------------------------------------------
+
+
+def _candidates(
+    connection: Connection, wanted: EventFilter, limit: int, after: _Place | None
+) -> Iterator[Event]:
+    """Events among which are all that are wanted, in order; read a page at a time."""
+    size = max(limit, _SMALLEST_PAGE)
+    while True:
+        places = connection.execute(_page(connection, wanted, after).limit(size)).all()
+        yield from _read(connection, places)
+        if len(places) < size:
+            return
+        after = places[-1].generated, places[-1].sequence
+        size = min(size * 2, max(limit, _LARGEST_PAGE))
+
+
+def _read(connection: Connection, places: Sequence[Row[Any]]) -> Iterator[Event]:
+    for start in range(0, len(places), _LARGEST_PAGE):
+        these = [row.sequence for row in places[start : start + _LARGEST_PAGE]]
+        documents = select(_event.document).where(_event.sequence.in_(these))
+        for (document,) in connection.execute(documents.order_by(*_NEWEST_FIRST)):
+            yield Event.from_dict(from_json(document))
+
+
+def _place(connection: Connection, marker: str) -> _Place:
+    statement = select(_event.generated, _event.sequence)
+    place = connection.execute(statement.where(_event.message_id == storable_key(marker))).first()
+    if place is None:
+        raise InvalidValue(f"marker: event {marker} is not in the archive", "marker")
+    return place.generated, place.sequence
+
+
+def _page(connection: Connection, wanted: EventFilter, after: _Place | None) -> Select[Any]:
+    """The places of candidates beyond `after`, the last generated first."""
+    asked = [_with_trait(trait, wanted, after) for trait in wanted.traits]
+    if wanted.event_type.strip("*"):
+        asked.append(_of_types(connection, wanted, after))
+    if not asked:
+        asked = [[_from_index(_event, wanted, after)]]
+    found = _gathered(_most_telling(connection, asked)).subquery("place")
+    return select(found).order_by(found.c.generated.desc(), found.c.sequence.desc())
+
+
+def _most_telling(connection: Connection, asked: list[_Union]) -> list[_Union]:
+    """Where some conditions leave few events each, the one that leaves fewest; else all."""
+    if len(asked) == 1:
+        return asked
+    counted = [(_counted(connection, union), at) for at, union in enumerate(asked)]
+    count, at = min(counted)
+    return [asked[at]] if count < _FEW else asked
+
+
+def _counted(connection: Connection, union: _Union) -> int:
+    """How many places there are; not beyond a few."""
+    some = _gathered([union]).limit(_FEW).subquery("some")
+    return int(connection.scalar(select(func.count()).select_from(some)) or 0)
+
+
+def _gathered(asked: Sequence[_Union]) -> Select[Any]:
+    """The places that are in each of the unions."""
+    sets = [_united(union) for union in asked]
+    return reduce(lambda one, other: select(intersect(one, other).subquery()), sets)
+
+
+def _united(union: _Union) -> Select[Any]:
+    return union[0] if len(union) == 1 else select(union_all(*union).subquery())
+
+
+def _with_trait(trait: TraitFilter, wanted: EventFilter, after: _Place | None) -> _Union:
+    """Where a value stands in the index that one of the comparisons may be true of."""
+    named = _trait.name == storable_key(trait.name)
+    return [
+        _from_index(_trait, wanted, after).where(named, _within(low, high))
+        for op, kind, constant in comparisons(trait)
+        for low, high in ranges(op, kind, constant)
+    ]
+
+
+def _within(low: str, high: str) -> ColumnElement[bool]:
+    # Not BETWEEN: PostgreSQL cannot read it with the collation that SQLAlchemy writes.
+    return _trait.value == low if low == high else and_(_trait.value >= low, _trait.value <= high)
+
+
+def _of_types(connection: Connection, wanted: EventFilter, after: _Place | None) -> _Union:
+    """Each type's part of the index; all in one where the glob fits very many."""
+    places = _from_index(_event, wanted, after)
+    types = [name for name in _types(connection) if _may_fit(wanted.event_type, name)]
+    if not types:
+        return [places.where(false())]
+    if len(types) > _ONE_BY_ONE:
+        return [places.where(_event.event_type.in_(types))]
+    return [places.where(_event.event_type == name) for name in types]
+
+
+def _may_fit(pattern: str, stored: str) -> bool:
+    """Whether the glob fits the type, which stands here as `storable_key` writes it."""
+    return "\\" in stored or "…sha256:" in stored or bool(glob(pattern)(stored))
+
+
+def _types(connection: Connection) -> Iterable[str]:
+    """All types, found by leaping from one to the next in their index."""
+    first = select(func.min(_event.event_type).label("name")).cte("types", recursive=True)
+    following = (
+        select(func.min(_event.event_type)).where(_event.event_type > first.c.name)
+    ).scalar_subquery()
+    types = first.union_all(select(following).where(first.c.name.is_not(None)))
+    return connection.scalars(select(types.c.name).where(types.c.name.is_not(None)))
+
+
+def _from_index(columns: Any, wanted: EventFilter, after: _Place | None) -> _Places:
+    """Places by an index of `event` or of `event_trait`, which both end with them."""
+    generated, sequence = columns.generated, columns.sequence
+    conditions = _generated(wanted, generated)
+    if after is not None:
+        here = tuple_(literal(after[0], generated.type), literal(after[1], sequence.type))
+        conditions += [generated <= after[0], tuple_(generated, sequence) < here]
+    return select(generated, sequence).where(*conditions)
+
+
+def _generated(wanted: EventFilter, generated: ColumnElement[datetime]) -> list[Any]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.since is not None:
+        conditions.append(generated >= wanted.since)
+    if wanted.until is not None:
+        conditions.append(generated <= wanted.until)
+    return conditions
