@@ -6,19 +6,19 @@ first: the broker sends from each in turn, with a prefetch of its own, so that a
 never holds up an `error`. The tags die with the channel; nothing of them outlives this object.
 
 Never decides when to connect again, and never looks at what is in a message. Only the listener's
-thread may call it.
+thread may call it, but for `wake`.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionWrongStateError
+from pika.exceptions import ChannelClosedByBroker, ConnectionWrongStateError
 
 from pipeline.errors import BrokerError
 from pipeline.listeners.base import Message
@@ -87,27 +87,23 @@ class Consumer:
                 break
         return self._take(size) if self._messages else None
 
-    def acknowledge(self, batch: Batch) -> None:
-        """Tell the broker that it may forget the batch, and all before it."""
+    def acknowledge(self, last_tag: int) -> None:
+        """Tell the broker that it may forget this delivery, and all before it."""
         self._check_open()
-        self._channel.basic_ack(batch.last_tag, multiple=True)
+        self._channel.basic_ack(last_tag, multiple=True)
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
-        """Answer the broker until the commit has ended; raises what the commit raised.
+        """Answer the broker until the commit has ended, however that is. Its end must `wake`.
 
-        What is delivered meanwhile, the prefetch at most, waits for its batch. Should the
-        connection be lost, the commit's end is awaited all the same: the next connection brings
-        the batch again, and must not find it half done.
+        What is delivered meanwhile, the prefetch at most, waits for its batch.
         """
-        outcome.add_done_callback(self._wake)
-        try:
-            while not outcome.done():
-                self._connection.process_data_events(TICK_SECONDS)
-        except AMQPError:
-            wait([outcome])
-            outcome.result()
-            raise
-        outcome.result()
+        while not outcome.done():
+            self._connection.process_data_events(TICK_SECONDS)
+
+    def wake(self, _: object = None) -> None:
+        """Let a call that waits for the broker return. From any thread."""
+        with suppress(ConnectionWrongStateError):
+            self._connection.add_callback_threadsafe(lambda: None)
 
     def finish(self) -> None:
         """Make sure that the broker has carried out every acknowledgement.
@@ -148,10 +144,6 @@ class Consumer:
     def _on_cancelled(self, frame: Any) -> None:
         queue = self._queues.pop(frame.method.consumer_tag, None)
         self._log.warning("rabbitmq.cancelled", queue=queue, reason="queue deleted or moved")
-
-    def _wake(self, outcome: Future[None]) -> None:
-        with suppress(ConnectionWrongStateError):
-            self._connection.add_callback_threadsafe(lambda: None)
 
 
 def _sources(broker: str) -> Callable[[str, str], str]:

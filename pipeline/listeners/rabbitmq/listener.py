@@ -1,9 +1,10 @@
 """Listens on one RabbitMQ broker: connects, works off batches, comes back after what happens.
 
-A batch is decided on in the listener's own thread. Only what has something to commit goes to a
-second one, while this thread answers the broker (heartbeats), however long the database takes.
-The batch is acknowledged after that and never before, so whatever is lost on the way, a
-connection, the broker, this process, the broker still has the batch and sends it again.
+A batch is decided on in the listener's own thread. What has something to commit goes to a second
+one, while this thread answers the broker (heartbeats) and decides on the batches that follow,
+however long the database takes. A batch is acknowledged after its commit and never before, so
+whatever is lost on the way, a connection, the broker, this process, the broker still has the batch
+and sends it again.
 
 Only the listener's thread touches the connection. Made by the composition root, one per broker.
 """
@@ -22,22 +23,23 @@ from pipeline.errors import BrokerError
 from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.base import Stopped, Worker
 from pipeline.listeners.committer import Committer
+from pipeline.listeners.rabbitmq.backlog import Backlog
 from pipeline.listeners.rabbitmq.connection import (
     broker_name,
     cause,
     connect,
     connection_parameters,
 )
-from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Batch, Consumer
+from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Consumer
 from pipeline.listeners.rabbitmq.lookout import Lookout
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
 from pipeline.listeners.rabbitmq.timestamps import accept_every_timestamp
 from pipeline.listeners.rabbitmq.topology import Topology
 
-Decisions = TypeVar("Decisions")
+Decision = TypeVar("Decision")
 
 
-class RabbitmqListener(Generic[Decisions]):
+class RabbitmqListener(Generic[Decision]):
     """A `pipeline.listeners.base.Listener` for the broker at `url`.
 
     Raises `InvalidValue` where `url` or a TLS file cannot be used; nothing is connected before
@@ -48,7 +50,7 @@ class RabbitmqListener(Generic[Decisions]):
         self,
         settings: RabbitmqSettings,
         url: str,
-        worker: Worker[Decisions],
+        worker: Worker[list[Decision]],
         *,
         log: Any = None,
         jitter: Callable[[], float] = random.random,
@@ -83,7 +85,9 @@ class RabbitmqListener(Generic[Decisions]):
         """
         self._stopping = True
 
-    def _listen_while_possible(self, committer: Committer[Decisions], backoff: Backoff) -> None:
+    def _listen_while_possible(
+        self, committer: Committer[list[Decision]], backoff: Backoff
+    ) -> None:
         """One connection; when it is refused or lost, say so and wait before the next."""
         began = time.monotonic()
         try:
@@ -100,27 +104,33 @@ class RabbitmqListener(Generic[Decisions]):
         tell("rabbitmq.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
         self._pause(seconds)
 
-    def _listen(self, committer: Committer[Decisions]) -> None:
+    def _listen(self, committer: Committer[list[Decision]]) -> None:
         """One connection, from its beginning until `stop`. Raises what ends it before."""
         connection = connect(self._parameters)
         try:
             self._log.info("rabbitmq.connected")
             consumer = Consumer(connection, self._settings, self._broker, self._log)
-            lookout = self._lookout(connection, consumer)
-            while not self._stopping:
-                lookout.look()
-                batch = consumer.next_batch()
-                if batch:
-                    self._work_off(batch, consumer, committer)
-            consumer.finish()
+            backlog = Backlog(consumer, committer, self._settings.batch_size)
+            try:
+                self._work_off(consumer, backlog, self._lookout(connection, consumer))
+            finally:
+                backlog.abandon()
         finally:
             self._close(connection)
 
-    def _work_off(self, batch: Batch, consumer: Consumer, committer: Committer[Decisions]) -> None:
-        decisions = self._worker.decide(batch.messages)
-        if decisions is not None:
-            consumer.stay_alive_until(committer.begin(decisions))
-        consumer.acknowledge(batch)
+    def _work_off(self, consumer: Consumer, backlog: Backlog[Decision], lookout: Lookout) -> None:
+        """Batch after batch until `stop`, and then until what is being committed is."""
+        while True:
+            lookout.look()
+            batch = consumer.next_batch()
+            if self._stopping:
+                break
+            if batch:
+                backlog.add(batch.last_tag, self._worker.decide(batch.messages))
+            else:
+                backlog.advance()
+        backlog.finish()
+        consumer.finish()
 
     def _lookout(self, connection: Any, consumer: Consumer) -> Lookout:
         def complain(reason: str) -> None:

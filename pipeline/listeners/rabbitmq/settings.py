@@ -87,7 +87,10 @@ class RabbitmqSettings:
         minimum=1,
     )
     batch_size: int = option(
-        500, "How many messages at most are worked on and acknowledged together.", minimum=1
+        500,
+        "How many messages at most are worked on together, and how many of their effects are "
+        "committed together.",
+        minimum=1,
     )
     batch_wait_seconds: float = option(
         0.05,
