@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Executable, text
 
+from pipeline.store.sql import driven
 from pipeline.store.sql.part import Part
 
 _CHANNEL = "tocsin_deliveries"
@@ -40,7 +41,11 @@ class SqlArrivals(Part):
 def announce_deliveries(connection: Connection) -> None:
     """Let whoever waits for deliveries know, once this transaction is committed."""
     if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"NOTIFY {_CHANNEL}")
+        driven.execute(connection, {}, _notify)
+
+
+def _notify(_on_sqlite: bool) -> Executable:
+    return text(f"NOTIFY {_CHANNEL}")
 
 
 def _heard(connection: Any, seconds: float) -> bool:

@@ -15,7 +15,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from types import MappingProxyType
 from typing import Any, TypeVar
 
 import orjson
@@ -40,6 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline.store.sql import driven
 from pipeline.store.types import encoder
 
 Item = TypeVar("Item")
@@ -59,7 +59,8 @@ def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
         if connection.dialect.name == "sqlite":
             _execute_many(connection, _sqlite_insert(table, names), table, names, portion)
         else:
-            _execute_given(connection, _insert_given(table, names), table, names, portion)
+            given = {_GIVEN: _document(names, _table_rows(table, names, portion))}
+            driven.execute(connection, given, _insert_given, table, names)
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, key: str) -> None:
@@ -107,13 +108,49 @@ def update_all(connection: Connection, table: Table, key: str, rows: Rows) -> No
         if connection.dialect.name == "sqlite":
             _execute_many(connection, _sqlite_update(table, names), table, names, portion)
         else:
-            keys = {_KEYS: [row[key] for row in portion]}
-            _execute_given(connection, _update_given(table, names), table, names, portion, keys)
+            document = _document(names, _table_rows(table, names, portion))
+            given = {_GIVEN: document, _KEYS: [row[key] for row in portion]}
+            driven.execute(connection, given, _update_given, table, names)
 
 
 def among(connection: Connection, *columns: Column[Any]) -> ColumnElement[bool]:
     """Whether the columns are together one of the keys given to `execute_given`."""
-    on_sqlite = connection.dialect.name == "sqlite"
+    return _among(connection.dialect.name == "sqlite", columns)
+
+
+def select_given(
+    connection: Connection,
+    wanted: FromClause | tuple[Column[Any], ...],
+    columns: tuple[Column[Any], ...],
+    keys: Collection[Sequence[Any]],
+    *,
+    lock: bool = False,
+) -> list[Sequence[Any]]:
+    """What is wanted of the rows in which the columns are together one of the keys, in the order
+    of the columns; with `lock`, they are locked in that order and held.
+
+    A portion of the keys after the other, like `execute_given`, but by a statement that is made
+    only once.
+    """
+    rows: list[Sequence[Any]] = []
+    for portion in portions(keys):
+        given = _keys_given(connection, columns, portion)
+        rows += driven.execute(connection, given, _select_given, wanted, columns, lock)
+    return rows
+
+
+def _select_given(
+    on_sqlite: bool,
+    wanted: FromClause | tuple[Column[Any], ...],
+    columns: tuple[Column[Any], ...],
+    lock: bool,
+) -> Executable:
+    what = wanted if isinstance(wanted, tuple) else (wanted,)
+    these = select(*what).where(_among(on_sqlite, columns))
+    return these.order_by(*columns).with_for_update() if lock else these
+
+
+def _among(on_sqlite: bool, columns: tuple[Column[Any], ...]) -> ColumnElement[bool]:
     given = _given(True, columns) if on_sqlite else _given_keys(columns)
     wanted = select(*given.c)
     return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
@@ -129,19 +166,22 @@ def execute_given(
 
     It is executed for a portion of the keys after the other, in the order of the keys.
     """
-    names = tuple(str(c.name) for c in columns)
     rows: list[Row[Any]] = []
     for portion in portions(keys):
-        encoded = _encoded(columns, portion)
-        if connection.dialect.name == "sqlite":
-            given: dict[str, Any] = {_GIVEN: _document(names, encoded)}
-        else:
-            arrays = [[values[at] for values in encoded] for at in range(len(columns))]
-            given = dict(zip(map(_key_array, columns), arrays, strict=True))
-        result = connection.execute(statement, given)
+        result = connection.execute(statement, _keys_given(connection, columns, portion))
         if result.returns_rows:
             rows.extend(result)
     return rows
+
+
+def _keys_given(
+    connection: Connection, columns: Sequence[Column[Any]], keys: Iterable[Sequence[Any]]
+) -> dict[str, Any]:
+    encoded = _encoded(columns, keys)
+    if connection.dialect.name == "sqlite":
+        return {_GIVEN: _document(tuple(str(c.name) for c in columns), encoded)}
+    arrays = [[values[at] for values in encoded] for at in range(len(columns))]
+    return dict(zip(map(_key_array, columns), arrays, strict=True))
 
 
 def portions(items: Collection[Item]) -> Iterator[list[Item]]:
@@ -170,7 +210,7 @@ def _sqlite_update(table: Table, names: tuple[str, ...]) -> str:
 def _execute_many(
     connection: Connection, sql: str, table: Table, names: tuple[str, ...], rows: Rows
 ) -> None:
-    connection.exec_driver_sql(sql, _table_rows(table, names, rows))
+    driven.execute_many(connection, sql, _table_rows(table, names, rows))
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -189,8 +229,7 @@ def _numbers(
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
-@lru_cache
-def _insert_given(table: Table, names: tuple[str, ...]) -> Executable:
+def _insert_given(_on_sqlite: bool, table: Table, names: tuple[str, ...]) -> Executable:
     given = _given(False, tuple(table.c[name] for name in names))
     return insert(table).from_select(names, select(*given.c))
 
@@ -204,25 +243,12 @@ def _insert_absent(
     return inserting.on_conflict_do_nothing().returning(key, number)
 
 
-@lru_cache
-def _update_given(table: Table, names: tuple[str, ...]) -> Executable:
+def _update_given(_on_sqlite: bool, table: Table, names: tuple[str, ...]) -> Executable:
     *changed, key = names
     given = _given(False, tuple(table.c[name] for name in names))
     wanted = any_(bindparam(_KEYS, type_=postgresql.ARRAY(Text())))
     these = update(table).where(table.c[key] == given.c[key], table.c[key] == wanted)
     return these.values({name: given.c[name] for name in changed})
-
-
-def _execute_given(
-    connection: Connection,
-    statement: Executable,
-    table: Table,
-    names: tuple[str, ...],
-    rows: Rows,
-    further: Mapping[str, Any] = MappingProxyType({}),
-) -> None:
-    document = _document(names, _table_rows(table, names, rows))
-    connection.execute(statement, {_GIVEN: document, **further})
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from pipeline.alarms.alarm import Alarm, Transition
 from pipeline.dispatch import receiver
@@ -22,7 +22,7 @@ from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
 from pipeline.store.sql.arrivals import announce_deliveries
-from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
+from pipeline.store.sql.bulk import insert_all, insert_new, select_given, update_all
 from pipeline.store.sql.part import Part
 
 _alarm, _firing = schema.alarm, schema.firing
@@ -53,20 +53,17 @@ class SqlTransaction:
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
         """The alarms as they now stand, held until the end; locked in one order by everybody."""
-        key = _alarm.c.alarm_id
-        these = select(_alarm).where(among(self._connection, key)).order_by(key)
-        locking = these.with_for_update(of=_alarm)
         ids = [(alarm_id,) for alarm_id in sorted(alarm_ids)]
-        rows = execute_given(self._connection, locking, [key], ids)
-        return {row.alarm_id: alarm_from(row) for row in rows}
+        key = (_alarm.c.alarm_id,)
+        rows = select_given(self._connection, _alarm, key, ids, lock=True)
+        return {alarm.alarm_id: alarm for alarm in map(alarm_from, rows)}
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
         by_key = {(storable_key(a), storable_key(m)): (a, m) for a, m in pairs}
         key = (_firing.c.alarm_id, _firing.c.message_id)
-        statement = select(*key).where(among(self._connection, *key))
-        rows = execute_given(self._connection, statement, key, sorted(by_key))
-        return {by_key[row.alarm_id, row.message_id] for row in rows}
+        rows = select_given(self._connection, key, key, sorted(by_key))
+        return {by_key[alarm_id, message_id] for alarm_id, message_id in rows}
 
     def save_transitions(self, transitions: Sequence[Transition]) -> None:
         """Write, for each: alarm state, history, firing, notification, a delivery per action."""
