@@ -11,6 +11,7 @@ import signal
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,7 @@ from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
-from pipeline.settings import LoadedSettings, Settings
+from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 from pipeline.supervisor import Supervisor, WorkerCommand
@@ -119,13 +120,8 @@ class Application:
         return load_routes(file, lambda url: from_url(url, tools))
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
-        return Tools(
-            settings=self.settings.publishing,
-            broker_urls=self.settings.rabbitmq.urls,
-            archive=archive,
-            clock=self.clock,
-            log=self._log,
-        )
+        tools = publisher_tools(self.settings)
+        return replace(tools, archive=archive, clock=self.clock, log=self._log)
 
     def configuration(self) -> tuple[Normaliser, Routes]:
         """Both files, or a `ConfigError` with the problems of both."""

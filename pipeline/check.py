@@ -20,9 +20,8 @@ from pipeline.masking import mask_url
 from pipeline.normalise import NormaliseSettings, compiled
 from pipeline.option_sources import DEFAULT
 from pipeline.publishers import from_url
-from pipeline.publishers.base import Tools
 from pipeline.routing import load_routes
-from pipeline.settings import LoadedSettings, Settings
+from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.targets import schemes
 
 # Alarms that are only checked need no time of their own.
@@ -75,7 +74,7 @@ def _definitions(settings: NormaliseSettings) -> str:
 
 def _pipelines(settings: Settings) -> str:
     file = settings.routing.file
-    tools = Tools(settings.publishing, settings.rabbitmq.urls)
+    tools = publisher_tools(settings)
     routes = load_routes(yaml_source.load_file(file), lambda url: from_url(url, tools))
     urls = ", ".join(mask_url(url) for url in routes.publishers()) or "none"
     return f"{file}: {_count(len(routes.sources), 'source')}, publishing to {urls}"

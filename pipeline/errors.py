@@ -8,6 +8,7 @@
     ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
     ├── BrokerError          a broker refused what was asked of it; a person has to mend something
     └── PublishFailed        a sink did not take an event; it is kept and tried again
+        └── PublishRefused   … and works all the same: it is these events that it does not take
 
 A *failed delivery* is not an error but an outcome (`pipeline.notification`), and a message that
 cannot be understood is a `Rejected` value (`pipeline.event`). Whatever else is raised is a bug.
@@ -76,4 +77,17 @@ class BrokerError(TocsinError):
 
 
 class PublishFailed(TocsinError):
-    """A sink did not take an event; the event is kept and tried again."""
+    """A sink did not take an event; the event is kept and tried again.
+
+    `left` holds the positions of the events that were not taken, in what the publisher was given;
+    None where that is all of them, or is not known.
+    """
+
+    def __init__(self, message: str, left: Sequence[int] | None = None) -> None:
+        self.left = left
+        super().__init__(message)
+
+
+class PublishRefused(PublishFailed):
+    """A sink that works did not take these events, and others it may take: a queue that is
+    missing for their type, a request that it calls wrong."""

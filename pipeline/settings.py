@@ -31,6 +31,7 @@ from pipeline.normalise.settings import NormaliseSettings
 from pipeline.option_schema import options_of
 from pipeline.option_sources import fill, variable
 from pipeline.process import ProcessSettings
+from pipeline.publishers.base import Broker, Tools
 from pipeline.publishers.settings import PublishingSettings
 from pipeline.registry import did_you_mean
 from pipeline.routing import RoutingSettings
@@ -101,6 +102,19 @@ def load(config_path: str | Path | None, environ: Mapping[str, str]) -> LoadedSe
 def sections() -> dict[str, type]:
     """Every section's dataclass, by name."""
     return get_type_hints(Settings)
+
+
+def publisher_tools(settings: Settings) -> Tools:
+    """What publishers need of the settings: enough to check their URLs."""
+    rabbitmq = settings.rabbitmq
+    broker = Broker(
+        rabbitmq.urls,
+        *rabbitmq.queue_flags(),
+        rabbitmq.tls_ca_file,
+        rabbitmq.tls_cert_file,
+        rabbitmq.tls_key_file,
+    )
+    return Tools(settings=settings.publishing, broker=broker)
 
 
 def show(loaded: LoadedSettings) -> list[Row]:

@@ -16,10 +16,7 @@ from pipeline.publishers.base import Publisher, Tools
 
 GROUP = "tocsin.publishers"
 
-_PLANNED = frozenset({"notifier", "http", "https", "amqp", "amqps"})
-_CEILOMETERS = frozenset(
-    {"gnocchi", "kafka", "opentelemetryhttp", "prometheus", "tcp", "udp", "zaqar"}
-)
+_CEILOMETERS = frozenset({"gnocchi", "opentelemetryhttp", "prometheus", "tcp", "udp", "zaqar"})
 
 
 def from_url(url: str, tools: Tools | None = None) -> Publisher:
@@ -32,7 +29,7 @@ def from_url(url: str, tools: Tools | None = None) -> Publisher:
     except ValueError as error:
         raise InvalidValue(f"{error}. Write a URL, as file:///var/log/events.json.") from error
     known = registry.names(GROUP)
-    if scheme not in known and scheme in _PLANNED | _CEILOMETERS:
+    if scheme not in known and scheme in _CEILOMETERS:
         raise InvalidValue(_not_here(scheme, known))
     publisher: Publisher = registry.find(GROUP, scheme)(url, tools or Tools())
     return publisher
@@ -63,9 +60,6 @@ class Publishers:
 
 def _not_here(scheme: str, known: list[str]) -> str:
     have = ", ".join(f"{name}://" for name in known)
-    if scheme in _PLANNED:
-        state = f"Tocsin has no {scheme}:// publisher yet; a later version will."
-    else:
-        state = f"Tocsin has no {scheme}:// publisher: that is one of Ceilometer's."
-    aodh = " If it fed Aodh, alarms:// takes its place." if scheme in {"notifier", "zaqar"} else ""
+    state = f"Tocsin has no {scheme}:// publisher: that is one of Ceilometer's."
+    aodh = " If it fed Aodh, alarms:// takes its place." if scheme == "zaqar" else ""
     return f"{state} Take it out, or use one of {have}.{aodh}"

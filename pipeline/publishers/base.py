@@ -9,7 +9,7 @@ entry point in the group `tocsin.publishers` under each URL scheme that it serve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -47,15 +47,28 @@ def _now() -> datetime:
 
 
 @dataclass(frozen=True, slots=True)
+class Broker:
+    """The RabbitMQ listener's broker: its URLs, how queues are declared, whom to trust."""
+
+    urls: tuple[str, ...] = ()
+    durable: bool = False
+    auto_delete: bool = False
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    tls_ca_file: str | None = None
+    tls_cert_file: str | None = None
+    tls_key_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Tools:
     """What a publisher may use beyond its URL. Shared by all publishers: none closes them.
 
     The defaults are enough to check a URL. `archive` is None where publishers are only checked;
-    `broker_urls` are those of the RabbitMQ listener, for URLs that name no broker.
+    `broker` is that of the RabbitMQ listener, for URLs that name none.
     """
 
     settings: PublishingSettings = field(default_factory=PublishingSettings)
-    broker_urls: tuple[str, ...] = ()
+    broker: Broker = field(default_factory=Broker)
     archive: Archive | None = None
     clock: Callable[[], datetime] = _now
     log: Any = field(default_factory=structlog.get_logger)

@@ -17,3 +17,9 @@ class PublishingSettings:
         "`publisher.telemetry_secret` of Ceilometer. Empty: events are not signed.",
         secret=True,
     )
+    timeout_seconds: float = option(
+        5.0,
+        "The longest wait for each answer of a broker that is published to: connecting, "
+        "declaring, confirming.",
+        minimum=0.1,
+    )

@@ -15,11 +15,14 @@ from pipeline.errors import InvalidValue
 from pipeline.registry import did_you_mean
 
 
-def read_options(url: str, schema: Schema) -> Mapping[str, Any]:
-    """The URL's query arguments, checked by a schema. Raises `InvalidValue` with all problems."""
+def read_options(url: str, schema: Schema, *, others: bool = False) -> Mapping[str, Any]:
+    """The URL's query arguments, checked by a schema. Raises `InvalidValue` with all problems.
+
+    With `others`, arguments that the schema does not know are somebody else's, and left out.
+    """
     given = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
     unknown = [name for name in given if name not in schema.fields]
-    messages = [_unknown(name, list(schema.fields)) for name in unknown]
+    messages = [] if others else [_unknown(name, list(schema.fields)) for name in unknown]
     try:
         options: Mapping[str, Any] = schema.load(
             {name: text for name, text in given.items() if name not in unknown}
@@ -30,6 +33,23 @@ def read_options(url: str, schema: Schema) -> Mapping[str, Any]:
     if messages:
         raise InvalidValue(" ".join(messages))
     return options
+
+
+def checked_authority(url: str) -> None:
+    """Raise `InvalidValue` unless the URL names a host, and a port that can be one."""
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise InvalidValue(f"names no host. Write {parts.scheme}://user:password@host:port/…")
+    try:
+        usable = parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        # Not the port itself: where a password holds a slash, that is what would be shown.
+        raise InvalidValue(
+            "its port is no number from 1 to 65535. A / ? # or @ in a password is written "
+            "%2F, %3F, %23 or %40."
+        )
 
 
 def expect_bare(url: str) -> None:

@@ -5,17 +5,32 @@ from __future__ import annotations
 import pytest
 import structlog
 
-from pipeline import publishers
+from pipeline import publishers, registry
 from pipeline.errors import InvalidValue
 from pipeline.publishers import Publishers
 from pipeline.publishers.test import TestPublisher
 
 from builders import an_event
 
-HAVE = "alarms://, file://, log://, store://, test://"
+KNOWN = registry.names(publishers.GROUP)
+HAVE = ", ".join(f"{name}://" for name in KNOWN)
 
 
-@pytest.mark.parametrize("url", ["alarms://", "log://", "test://", "file:///tmp/e", "store://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "alarms://",
+        "log://",
+        "test://",
+        "store://",
+        "file:///tmp/e",
+        "notifier://?topic=alarm.all",
+        "https://receiver.example/hook?batch=False",
+        "amqps://u:p@broker.example/nova?exchange=events",
+        "redis://broker.example/0?queue=events",
+        "memory://?queue=events",
+    ],
+)
 def test_every_publisher_knows_its_url_and_can_be_closed_unused(url: str) -> None:
     publisher = publishers.from_url(url)
 
@@ -29,18 +44,26 @@ def test_every_publisher_knows_its_url_and_can_be_closed_unused(url: str) -> Non
     [
         (
             "fil:///x",
-            "unknown publisher 'fil'. Use one of alarms, file, log, store, test. "
-            "Did you mean 'file'?",
+            f"unknown publisher 'fil'. Use one of {', '.join(KNOWN)}. Did you mean 'file'?",
         ),
         (
-            "notifier://?topic=alarm.all",
-            "Tocsin has no notifier:// publisher yet; a later version will. "
+            "zaqar://?queue=aodh",
+            "Tocsin has no zaqar:// publisher: that is one of Ceilometer's. "
             f"Take it out, or use one of {HAVE}. If it fed Aodh, alarms:// takes its place.",
         ),
         (
             "gnocchi://",
             "Tocsin has no gnocchi:// publisher: that is one of Ceilometer's. "
             f"Take it out, or use one of {HAVE}.",
+        ),
+        (
+            "amqp://host/vhost",
+            "says not where to publish. Add ?routing_key= with a queue, or ?exchange= with an "
+            "exchange to which the event types are the routing keys.",
+        ),
+        (
+            "redis://host/0",
+            "says not where to publish. Add ?queue=NAME, or ?exchange=NAME.",
         ),
         ("log://console", "log:// takes no host, path or options. Write just log://"),
         ("alarms://?topic=x", "alarms:// takes no host, path or options. Write just alarms://"),
