@@ -5,7 +5,7 @@ WORKDIR /srv/tocsin
 COPY setup.cfg pyproject.toml README.md LICENSE ./
 COPY event_definitions.yaml pipelines.yaml tocsin.yaml ./
 COPY pipeline ./pipeline
-RUN pip install --no-cache-dir '.[postgresql]' \
+RUN pip install --no-cache-dir '.[postgresql,redis]' \
  && useradd --create-home --uid 10001 tocsin
 USER tocsin
 ENV PYTHONUNBUFFERED=1

@@ -26,6 +26,7 @@ from pipeline.arrivals import ArrivalWatch
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.listeners.base import Message
+from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
 from pipeline.listeners.rabbitmq import RabbitmqListener
 from pipeline.listeners.replay import Replayed, ReplayListener
@@ -243,9 +244,9 @@ class Application:
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
         """The inbound side, in the order in which it is to be stopped."""
-        if not (http or self.settings.rabbitmq.urls):
+        if not (http or self.settings.rabbitmq.urls or self.settings.bus.urls):
             raise InvalidValue(
-                "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), "
+                "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), bus.urls, "
                 "or http.enabled to true."
             )
         # Before the files are read, so that no change between is missed.
@@ -264,8 +265,9 @@ class Application:
         process.add_stage([feed, republisher, watch])
 
     def _listeners(self, worker: Worker, http: bool) -> list[Part]:
-        rabbitmq = self.settings.rabbitmq
+        rabbitmq, bus = self.settings.rabbitmq, self.settings.bus
         listeners: list[Part] = [RabbitmqListener(rabbitmq, url, worker) for url in rabbitmq.urls]
+        listeners += [BusListener(bus, url, worker) for url in bus.urls]
         if http:
             listeners.append(HttpListener(self.settings.http, worker, worker.understand))
         return listeners

@@ -22,6 +22,8 @@ from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
 from pipeline.feed import AlarmsSettings
+from pipeline.listeners.bus import connection as bus
+from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.http import HttpSettings
 from pipeline.listeners.rabbitmq.connection import connection_parameters
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
@@ -46,6 +48,7 @@ _TEST_PREFIX = "TOCSIN_TEST_"
 # What a value, or each of a list, must be beyond its type; each raises InvalidValue.
 _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "database.url": parse_url,
+    "bus.urls": bus.check,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
 }
 
@@ -56,6 +59,7 @@ class Settings:
 
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
     rabbitmq: RabbitmqSettings = field(default_factory=RabbitmqSettings)
+    bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)

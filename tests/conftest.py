@@ -20,7 +20,7 @@ import pika.exceptions
 import psycopg
 import pytest
 
-pytest_plugins = ["listeners.rabbitmq_server"]
+pytest_plugins = ["listeners.rabbitmq_server", "listeners.redis_server"]
 
 # How long an example takes says something of the machine, and nothing of the code.
 hypothesis.settings.register_profile(

@@ -1,0 +1,167 @@
+"""Takes messages off Redis lists so that at every moment Redis has them.
+
+kombu pops a message and writes it down as unacknowledged *afterwards*: a process that is killed in
+between, or while a reply waits in its socket, loses it. Here one script does both, for a whole
+batch at once. What it writes is what kombu writes (`unacked`, `unacked_index`), so that listeners
+and kombu's own consumers give each other's messages back: whoever is alive returns to the queues
+what was claimed longer ago than the visibility timeout. A listener renews its claims while it
+commits.
+
+Scripts are given whole keys, prefix included: kombu's client adds the prefix to other commands
+only.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Future, wait
+from typing import Any
+
+from kombu import Connection
+
+from pipeline.listeners.base import Message
+from pipeline.listeners.bus import received
+from pipeline.listeners.bus.consumer import queues
+from pipeline.listeners.bus.settings import BusSettings
+from pipeline.listeners.bus.source import Batch, gather
+
+_RESTORE_EVERY_SECONDS = 2.0
+_RESTORED_AT_ONCE = 1000
+
+# KEYS: index, unacked, lists. ARGV: now, how many, prefix of tags, each list's queue.
+# What has no envelope of kombu's is given one: whoever gives it back expects one.
+_TAKE = """
+local taken, count, most = {}, 0, tonumber(ARGV[2])
+for list = 3, #KEYS do
+  while count < most do
+    local raw = redis.call('RPOP', KEYS[list])
+    if not raw then break end
+    count = count + 1
+    local tag, queue, kept = ARGV[3] .. count, ARGV[list + 1], raw
+    local read, value = pcall(cjson.decode, raw)
+    if not (read and type(value) == 'table' and type(value.properties) == 'table') then
+      kept = cjson.encode({body = raw, headers = {},
+        properties = {delivery_tag = tag, delivery_info = {}, priority = 0}})
+    end
+    redis.call('ZADD', KEYS[1], ARGV[1], tag)
+    redis.call('HSET', KEYS[2], tag, '[' .. kept .. ',"",' .. cjson.encode(queue) .. ']')
+    table.insert(taken, {tag, queue, raw})
+  end
+end
+return taken
+"""
+
+# KEYS: index, unacked. ARGV: tags.
+_ACKNOWLEDGE = """
+for i = 1, #ARGV do
+  redis.call('ZREM', KEYS[1], ARGV[i])
+  redis.call('HDEL', KEYS[2], ARGV[i])
+end
+"""
+
+# KEYS: index. ARGV: now, tags.
+_RENEW = """
+for i = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', ARGV[1], ARGV[i]) end
+"""
+
+
+class RedisSource:
+    """A `Source` over Redis lists as kombu fills them."""
+
+    def __init__(self, connection: Connection, settings: BusSettings, name: str) -> None:
+        self._settings, self._name = settings, name
+        self._channel: Any = connection.channel()
+        if settings.declare and settings.exchange:
+            for queue in queues(settings):
+                queue(self._channel).declare()
+        prefix = self._channel.global_keyprefix
+        self._index = prefix + self._channel.unacked_index_key
+        self._unacked = prefix + self._channel.unacked_key
+        self._lists = [
+            (prefix + self._channel._q_for_pri(queue, priority), queue)
+            for priority in self._channel.priority_steps
+            for queue in settings.queues
+        ]
+        self._batch = Batch([], [])
+        self._restore_at = 0.0
+
+    def next_batch(self) -> Batch | None:
+        """What has come in, up to the batch size. None when nothing came within a tick."""
+        self._restore()
+        self._batch = Batch([], [])
+        gather(self._settings, self._receive, 0)
+        return self._batch if self._batch.tags else None
+
+    def acknowledge(self, batch: Batch) -> None:
+        """Let Redis forget the batch."""
+        self._run(_ACKNOWLEDGE, [self._index, self._unacked], batch.tags)
+        self._batch = Batch([], [])
+
+    def stay_alive_until(self, outcome: Future[None]) -> None:
+        """Renew the claims while the commit goes on; raises what the commit raised.
+
+        Without Redis they cannot be renewed. The commit's end is awaited all the same: the batch
+        comes again, and must not be found half done.
+        """
+        every = self._settings.visibility_timeout_seconds / 3
+        try:
+            while wait([outcome], every).not_done:
+                self._run(_RENEW, [self._index], [time.time(), *self._batch.tags])
+        except Exception:
+            wait([outcome])
+            outcome.result()
+            raise
+        outcome.result()
+
+    def close(self) -> None:
+        """Give back what was taken and not acknowledged: the first of it will be next."""
+        for tag in reversed(self._batch.tags):
+            self._channel.qos.restore_by_tag(tag, leftmost=False)
+        self._batch = Batch([], [])
+        self._channel.close()
+
+    def _receive(self, seconds: float, most: int) -> int:
+        """Take what is there, asking again and again while the time lasts; how many that were."""
+        until = time.monotonic() + seconds
+        while not (taken := self._take(most)):
+            left = until - time.monotonic()
+            if left <= 0:
+                return 0
+            time.sleep(min(left, self._settings.poll_seconds))
+        for tag, queue, raw in taken:
+            self._batch.messages.append(self._message(raw, queue.decode()))
+            self._batch.tags.append(tag)
+        return len(taken)
+
+    def _take(self, most: int) -> Sequence[Any]:
+        # Another queue goes first each time, so that none of them waits for ever.
+        self._lists = _turned(self._lists, len(self._settings.queues))
+        keys = [self._index, self._unacked, *(key for key, _ in self._lists)]
+        prefix = f"{uuid.uuid4()}:"
+        arguments = [time.time(), most, prefix, *(queue for _, queue in self._lists)]
+        taken: Sequence[Any] = self._run(_TAKE, keys, arguments)
+        return taken
+
+    def _restore(self) -> None:
+        """Return to the queues what listeners that died had taken."""
+        if time.monotonic() >= self._restore_at:
+            self._restore_at = time.monotonic() + _RESTORE_EVERY_SECONDS
+            self._channel.qos.restore_visible(num=_RESTORED_AT_ONCE, interval=1)
+
+    def _message(self, raw: bytes, queue: str) -> Message:
+        return received.read(raw, f"{self._name} {queue}")
+
+    def _run(self, script: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
+        with self._channel.conn_or_acquire() as client:
+            return client.eval(script, len(keys), *keys, *arguments)
+
+
+def _turned(lists: list[tuple[str, str]], queues: int) -> list[tuple[str, str]]:
+    """The same lists, each priority's turned by one; priorities stay in their order."""
+    turned = []
+    for start in range(0, len(lists), queues):
+        group = lists[start : start + queues]
+        turned += [*group[1:], group[0]]
+    return turned

@@ -1,0 +1,292 @@
+"""Messages come in over any transport of kombu's, and are acknowledged once committed."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kombu import Exchange
+
+from pipeline.errors import InvalidValue
+from pipeline.listeners.bus import BusListener, BusSettings
+from pipeline.listeners.bus.connection import check, connection, name_of
+
+from listeners.contract import Feed, ListenerContract, RecordingWorker
+from listeners.rabbitmq_broker import Broker, Log
+from listeners.redis_server import OwnRedis
+from waiting import DEADLINE_SECONDS, eventually, running
+
+
+def settings_for(queue: str, **changes: Any) -> BusSettings:
+    """Settings for one queue, quick to ask and to come back."""
+    defaults: dict[str, Any] = {
+        "queues": (queue,),
+        "poll_seconds": 0.005,
+        "reconnect_min_seconds": 0.05,
+        "reconnect_max_seconds": 0.4,
+    }
+    return BusSettings(**{**defaults, **changes})
+
+
+def a_listener(
+    url: str, settings: BusSettings, worker: Any, log: Log | None = None
+) -> BusListener[Any]:
+    """A listener on this bus."""
+    return BusListener(settings, url, worker, log=(log or Log()).logger, jitter=lambda: 0.0)
+
+
+def send(url: str, settings: BusSettings, bodies: Sequence[bytes]) -> None:
+    """Send through kombu, as its own publishers do."""
+    with connection(url, settings) as bus:
+        producer = bus.Producer(serializer=None)
+        for queue in settings.queues:
+            for body in bodies:
+                producer.publish(
+                    body, routing_key=queue, content_type="application/json",
+                    content_encoding="binary", delivery_mode=2,
+                )  # fmt: skip
+
+
+class BusFeed:
+    """A queue. What is acknowledged is noted: not every transport can say it."""
+
+    def __init__(self, url: str, settings: BusSettings, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._url, self._settings = url, settings
+        self._sent = self._acknowledged = 0
+        real = BusListener._source
+
+        def source(listener: Any, bus: Any) -> Any:
+            made = real(listener, bus)
+            acknowledge = made.acknowledge
+
+            def noted(batch: Any) -> None:
+                acknowledge(batch)
+                self._acknowledged += len(batch.messages)
+
+            made.acknowledge = noted
+            return made
+
+        monkeypatch.setattr(BusListener, "_source", source)
+
+    def listener(self, worker: RecordingWorker) -> BusListener[Any]:
+        return a_listener(self._url, self._settings, worker)
+
+    def send(self, bodies: Sequence[bytes]) -> None:
+        if self._url.startswith("amqp"):
+            Broker(self._url).declare(self._settings.queues[0], durable=True)
+        send(self._url, self._settings, bodies)
+        self._sent += len(bodies)
+
+    def unacknowledged(self) -> int:
+        return self._sent - self._acknowledged
+
+
+@pytest.fixture
+def queue() -> str:
+    return f"tocsin_test_{uuid.uuid4().hex[:12]}"
+
+
+class TestMemory(ListenerContract):
+    @pytest.fixture
+    def feed(self, queue: str, monkeypatch: pytest.MonkeyPatch) -> Feed:
+        return BusFeed("memory://", settings_for(queue), monkeypatch)
+
+
+class TestFilesystem(ListenerContract):
+    @pytest.fixture
+    def feed(self, queue: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Feed:
+        return BusFeed(f"filesystem://{tmp_path}", settings_for(queue), monkeypatch)
+
+
+class TestRedis(ListenerContract):
+    @pytest.fixture
+    def feed(self, queue: str, own_redis: OwnRedis, monkeypatch: pytest.MonkeyPatch) -> Feed:
+        return BusFeed(own_redis.url, settings_for(queue), monkeypatch)
+
+
+class TestAmqp(ListenerContract):
+    @pytest.fixture
+    def feed(self, queue: str, amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
+        yield BusFeed(amqp_url, settings_for(queue), monkeypatch)
+        Broker(amqp_url).delete(queue)
+
+
+# --- Redis -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def another_process(url: str, queue: str, seconds: float) -> Iterator[subprocess.Popen[bytes]]:
+    """A listener in a process of its own, whose commit never ends; it prints what it took."""
+    code = (
+        "import sys, threading\n"
+        "from pipeline.listeners.bus import BusListener, BusSettings\n"
+        "class Stuck:\n"
+        "    def decide(self, messages): return messages\n"
+        "    def commit(self, messages):\n"
+        "        print('took', len(messages), flush=True)\n"
+        "        threading.Event().wait()\n"
+        "settings = BusSettings(queues=(sys.argv[2],),"
+        " visibility_timeout_seconds=float(sys.argv[3]))\n"
+        "BusListener(settings, sys.argv[1], Stuck()).run()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, url, queue, str(seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_what_a_killed_listener_held_comes_to_another(own_redis: OwnRedis, queue: str) -> None:
+    """delivery 1: kill -9 during the commit"""
+    settings, worker = settings_for(queue, visibility_timeout_seconds=1.0), RecordingWorker()
+    bodies = [b'{"n": %d}' % n for n in range(20)]
+    send(own_redis.url, settings, bodies)
+    with another_process(own_redis.url, queue, 1.0) as process:
+        assert process.stdout is not None
+        assert b"took 20\n" in iter(process.stdout.readline, b"")
+        process.kill()
+        process.wait()
+    assert own_redis.client().hlen("unacked") == len(bodies)
+    with running(a_listener(own_redis.url, settings, worker)):
+        eventually(lambda: len(worker.committed) >= len(bodies), "what was held came again")
+    assert sorted(message.body for message in worker.committed) == sorted(bodies)
+    assert own_redis.client().hlen("unacked") == 0
+
+
+def test_listener_that_lives_keeps_what_it_holds(own_redis: OwnRedis, queue: str) -> None:
+    """The commit takes longer than the visibility timeout, and nobody else gets the batch."""
+    settings = settings_for(queue, visibility_timeout_seconds=1.0)
+    slow, other = RecordingWorker(), RecordingWorker()
+    slow.hold()
+    send(own_redis.url, settings, [b"{}"])
+    with running(a_listener(own_redis.url, settings, slow)):
+        assert slow.committing.wait(DEADLINE_SECONDS)
+        client = own_redis.client()
+        ((tag, claimed),) = client.zrange("unacked_index", 0, -1, withscores=True)
+        with running(a_listener(own_redis.url, settings, other)):
+            eventually(
+                lambda: (client.zscore("unacked_index", tag) or 0) > claimed + 1.5,
+                "the claim is renewed beyond its first end",
+            )
+        slow.release()
+        eventually(lambda: not client.hlen("unacked"), "acknowledged")
+    assert not other.committed
+
+
+def test_listener_comes_back_when_redis_does(own_redis: OwnRedis, queue: str) -> None:
+    settings, worker, log = settings_for(queue), RecordingWorker(), Log()
+    with running(a_listener(own_redis.url, settings, worker, log)):
+        eventually(lambda: "bus.listening" in log.events, "it listens")
+        own_redis.kill()
+        eventually(lambda: "bus.unavailable" in log.events, "the loss is noticed")
+        own_redis.start()
+        send(own_redis.url, settings, [b"{}"])
+        eventually(lambda: worker.committed, "the message that came afterwards")
+
+
+def test_batch_whose_redis_died_during_the_commit_comes_again(
+    own_redis: OwnRedis, queue: str
+) -> None:
+    """delivery 1"""
+    settings, worker = settings_for(queue, visibility_timeout_seconds=1.0), RecordingWorker()
+    worker.hold()
+    send(own_redis.url, settings, [b"{}"])
+    with running(a_listener(own_redis.url, settings, worker)):
+        assert worker.committing.wait(DEADLINE_SECONDS)
+        own_redis.kill()
+        worker.release()
+        eventually(lambda: len(worker.committed) == 1, "committed")
+        own_redis.start()
+        eventually(lambda: len(worker.committed) == 2, "committed again")
+        eventually(lambda: own_redis.client().hlen("unacked") == 0, "acknowledged")
+
+
+@pytest.mark.parametrize("body", [b'{"n": 1}', b"[1]", b"no JSON", b"5", b'{"properties": {}}'])
+def test_what_kombu_did_not_make_is_taken_as_it_is(
+    own_redis: OwnRedis, queue: str, body: bytes
+) -> None:
+    """`LPUSH notifications '{…}'`; also when it was given back once."""
+    stopped, worker, settings = RecordingWorker(), RecordingWorker(), settings_for(queue)
+    stopped.hold()
+    own_redis.client().lpush(queue, body)
+    with running(listener := a_listener(own_redis.url, settings, stopped)):
+        assert stopped.committing.wait(DEADLINE_SECONDS)
+        listener.stop()
+        stopped.stop()
+    with running(a_listener(own_redis.url, settings, worker)):
+        eventually(lambda: worker.committed, "the message")
+    assert worker.committed[0].body == body
+
+
+def test_keys_may_have_a_prefix(own_redis: OwnRedis, queue: str) -> None:
+    settings = settings_for(queue, transport_options={"global_keyprefix": "tocsin:"})
+    worker = RecordingWorker()
+    send(own_redis.url, settings, [b"{}"])
+    assert own_redis.client().llen(f"tocsin:{queue}") == 1
+    with running(a_listener(own_redis.url, settings, worker)):
+        eventually(lambda: worker.committed, "the message")
+        eventually(lambda: not own_redis.client().keys("*unacked*"), "acknowledged")
+
+
+def test_queues_take_turns(own_redis: OwnRedis, queue: str) -> None:
+    """A flood in one queue does not hold up the other."""
+    settings = settings_for(queue, queues=(queue, f"{queue}-b"), batch_size=5)
+    worker = RecordingWorker()
+    send(own_redis.url, settings, [b"{}"] * 20)
+    with running(a_listener(own_redis.url, settings, worker)):
+        eventually(lambda: len(worker.committed) == 40, "all")
+    first = {message.source for message in worker.committed[:10]}
+    assert len(first) == 2
+
+
+def test_queue_is_bound_to_its_exchange(own_redis: OwnRedis, queue: str) -> None:
+    settings, worker, log = settings_for(queue, exchange="nova"), RecordingWorker(), Log()
+    with running(a_listener(own_redis.url, settings, worker, log)):
+        eventually(lambda: "bus.listening" in log.events, "it listens")
+        with connection(own_redis.url, settings) as bus:
+            exchange = Exchange("nova", type="topic")
+            bus.Producer().publish({"n": 1}, exchange=exchange, routing_key=queue)
+        eventually(lambda: worker.committed, "the message")
+    assert json.loads(worker.committed[0].body) == {"n": 1}
+
+
+# --- URLs ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("localhost", "is not scheme://"),
+        ("redsi://localhost", "Did you mean 'redis'?"),
+        ("filesystem://", "names no folder"),
+        ("filesystem://spool/events", "Write three slashes"),
+    ],
+)
+def test_url_that_cannot_be_used_is_told_of(url: str, said: str) -> None:
+    with pytest.raises(InvalidValue, match=re.escape(said)):
+        check(url)
+
+
+def test_name_of_a_listener_holds_no_secret() -> None:
+    assert name_of("redis://:hunter2@cache-1:6380/3") == "redis cache-1:6380/3"
+
+
+def test_loss_of_the_connection_is_told_without_the_password(queue: str) -> None:
+    log = Log()
+    url = "redis://:hunter2@127.0.0.1:1/0"
+    with running(a_listener(url, settings_for(queue), RecordingWorker(), log)):
+        eventually(lambda: log.lines("bus.unavailable"), "it is told")
+    assert "hunter2" not in log.text()
