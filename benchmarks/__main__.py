@@ -100,7 +100,7 @@ def _processor() -> str:
 def _rabbitmq() -> str:
     with pika.BlockingConnection(pika.URLParameters(URL)) as connection:
         properties = connection._impl.server_properties
-    return f"{properties['version'].decode()}, on loopback"
+    return f"{properties['version']}, on loopback"
 
 
 def _postgresql() -> str:
