@@ -10,9 +10,11 @@ leaves few, these; else those that all conditions have in common. The documents 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import reduce
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -66,6 +68,8 @@ class SqlArchive(Part):
         with self._database.write() as connection:
             new = insert_absent(connection, schema.event, rows, _event.message_id, _event.sequence)
             traits = [row for key, place in new.items() for row in _trait_rows(by_id[key], place)]
+            # In the index's order, so that what stands together is written together.
+            traits.sort(key=itemgetter("name", "value"))
             insert_all(connection, schema.event_trait, traits)
 
     def events(
@@ -119,7 +123,7 @@ class SqlArchive(Part):
 
 
 def _event_row(key: str, event: Event, now: datetime) -> dict[str, Any]:
-    document = to_json(event.as_dict(), keep_nan=True)
+    document = to_json(event.as_dict(), keep_nan=_may_hold_nan(event))
     return {
         "message_id": key,
         "event_type": event.event_type,
@@ -128,6 +132,12 @@ def _event_row(key: str, event: Event, now: datetime) -> dict[str, Any]:
         "document": document,
         "bytes": len(document),
     }
+
+
+def _may_hold_nan(event: Event) -> bool:
+    """Whether the slow way of writing JSON is needed, for NaN and infinity to stay in it."""
+    floats = (value for value in event.values.values() if isinstance(value, float))
+    return bool(event.raw) or not all(map(math.isfinite, floats))
 
 
 def _trait_rows(event: Event, sequence: int) -> Iterator[dict[str, Any]]:
