@@ -1,4 +1,4 @@
-"""Shell completion: of alarms, deliveries, dead letters and rejected events, from the store.
+"""Shell completion: of alarms, deliveries, rejected events, events and types, from the store.
 
 click completes commands and options by itself. Completion never fails: without settings or a
 database it offers nothing. Used as `shell_complete=` by the commands.
@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from pipeline.errors import TocsinError
+from pipeline.store.archive import EventFilter
 
 _MOST = 50
 _SHELLS = ("bash", "zsh", "fish")
@@ -72,6 +73,19 @@ def dead_letters(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
 def rejected_events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest rejected events."""
     return [(one.rejected_id, one.reason) for one in store.rejected()]
+
+
+@_completing
+def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The newest events of the archive."""
+    return [(one.message_id, one.event_type) for one in store.events(EventFilter())]
+
+
+@_completing
+def event_types(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The types of the events in the archive."""
+    types = store.event_types(EventFilter())
+    return [(one.event_type, f"{one.events} events") for one in types]
 
 
 @click.command()

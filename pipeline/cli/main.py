@@ -9,6 +9,7 @@ import click
 from pipeline import __version__
 from pipeline.app import Application
 from pipeline.cli.alarms import alarm
+from pipeline.cli.archive import event
 from pipeline.cli.base import TocsinGroup, fail
 from pipeline.cli.completion import completion
 from pipeline.cli.config import check, config
@@ -45,7 +46,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 
 for command in (
     *(run, listener, notifier, demo),
-    *(alarm, delivery, dead_letter, rejected),
+    *(alarm, delivery, dead_letter, rejected, event),
     *(check, config, normalise, replay, status, completion),
 ):
     root.add_command(command)

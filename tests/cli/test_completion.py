@@ -12,6 +12,7 @@ from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from pipeline.cli.alarms import alarm
+from pipeline.cli.archive import event
 from pipeline.cli.completion import completion
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
@@ -19,9 +20,9 @@ from pipeline.cli.rejected import rejected
 from pipeline.errors import StoreUnavailable
 from pipeline.store.sql import SqlStore
 
-from builders import a_transition, an_alarm
+from builders import a_transition, an_alarm, an_event
 
-COMMANDS = (alarm, delivery, dead_letter, rejected, completion)
+COMMANDS = (alarm, delivery, dead_letter, rejected, event, completion)
 
 
 @pytest.fixture
@@ -54,6 +55,13 @@ def completed(tocsin: Tocsin, *words: str) -> list[str]:
 )
 def test_what_is_offered(tocsin: Tocsin, words: tuple[str, ...], offered: list[str]) -> None:
     assert completed(tocsin, *words) == offered
+
+
+def test_events_and_their_types_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
+    store.keep_events([an_event(event_type="a.b", message_id="m-1")])
+
+    assert completed(tocsin, "event", "show", "m") == ["m-1"]
+    assert completed(tocsin, "event", "list", "--type", "a") == ["a.b"]
 
 
 def test_deliveries_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
