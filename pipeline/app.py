@@ -112,6 +112,7 @@ class Application:
             compiled(document, text_limit=wanted.text_limit),
             drop_unmatched=wanted.drop_unmatched_notifications,
             store_raw=wanted.store_raw,
+            telemetry_secret=self.settings.publishing.telemetry_secret,
         )
 
     def routes(self) -> Routes:

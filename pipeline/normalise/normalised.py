@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.envelope import MESSAGE_ID_LIMIT, Envelope, masked, moment
 from pipeline.event import Event, Rejected, TraitType, TraitValue
 from pipeline.normalise.traits import CONVERSIONS
+from pipeline.signature import SIGNATURE, is_signed
 
 EVENT_TYPE, _PRIORITY = "event", "sample"
 _TYPES = {int(dtype): dtype for dtype in TraitType}
@@ -37,21 +38,27 @@ def is_list_of_events(envelope: Envelope) -> bool:
     )
 
 
-def events_in(envelope: Envelope) -> list[Event | Rejected]:
-    """Each event of the list, in its order. A refused one is a message of its own (`body`)."""
+def events_in(envelope: Envelope, secret: str = "") -> list[Event | Rejected]:
+    """Each event of the list, in its order. A refused one is a message of its own (`body`).
+
+    With a secret, an event that is not signed with it is refused.
+    """
     found: list[Event | Rejected] = []
     for number, wire in enumerate(envelope.document["payload"], start=1):
         try:
-            found.append(_event(wire))
+            found.append(_event(wire, secret))
         except _Unfit as unfit:
             reason = f"Event {number} of the list cannot be used: {unfit}"
             found.append(Rejected(reason, _alone(envelope, wire)))
     return found
 
 
-def _event(wire: Any) -> Event:
+def _event(wire: Any, secret: str) -> Event:
     if not isinstance(wire, dict):
         raise _Unfit(f"it is {_shown(wire)}, not an object.")
+    if not is_signed(wire, secret):
+        which = "is not the one that" if wire.get(SIGNATURE) else "is missing, which"
+        raise _Unfit(f"its `{SIGNATURE}` {which} publishing.telemetry_secret makes.")
     values, types = _traits(wire.get("traits"))
     return Event(
         _text(wire, "message_id", MESSAGE_ID_LIMIT),

@@ -21,7 +21,7 @@ _NO_RAW: dict[str, object] = {}
 
 
 class Normaliser:
-    """Makes events by these definitions.
+    """Makes events by these definitions; and takes those from elsewhere, signed with the secret.
 
     `dropped` counts notifications that no definition covered, where those are not wanted.
     `unconvertible` counts, by trait name, values that were left out because they did not convert.
@@ -33,9 +33,10 @@ class Normaliser:
         *,
         drop_unmatched: bool = False,
         store_raw: Collection[str] = (),
+        telemetry_secret: str = "",
     ) -> None:
         self._find = definitions.find
-        self._drop_unmatched = drop_unmatched
+        self._drop_unmatched, self._secret = drop_unmatched, telemetry_secret
         self._raw_priorities = frozenset(priority.lower() for priority in store_raw)
         self.dropped = 0
         self.unconvertible: Counter[str] = definitions.unconvertible
@@ -43,7 +44,7 @@ class Normaliser:
     def events(self, envelope: Envelope) -> Sequence[Event | Rejected]:
         """What it holds: an event; none, if it is dropped; or a list (events-in 30)."""
         if is_list_of_events(envelope):
-            return events_in(envelope)
+            return events_in(envelope, self._secret)
         event = self.normalise(envelope)
         return () if event is None else (event,)
 

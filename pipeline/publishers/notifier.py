@@ -33,9 +33,9 @@ from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
 from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Broker, Tools
-from pipeline.publishers.signature import signed
 from pipeline.publishers.url_options import checked_authority, read_options
 from pipeline.publishers.wire import portions
+from pipeline.signature import signed
 
 _HERE = "amqp://guest:guest@localhost:5672/"
 _NAMESPACE = uuid.UUID("6a1c4d52-50bb-5f0f-9d5b-3f3a3b1f5a60")

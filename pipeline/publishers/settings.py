@@ -14,7 +14,8 @@ class PublishingSettings:
     telemetry_secret: str = option(
         "",
         "The secret with which notifier:// signs each event (message_signature), as "
-        "`publisher.telemetry_secret` of Ceilometer. Empty: events are not signed.",
+        "`publisher.telemetry_secret` of Ceilometer; events that were normalised elsewhere are "
+        "taken only if signed with it. Empty: events are neither signed nor checked.",
         secret=True,
     )
     timeout_seconds: float = option(

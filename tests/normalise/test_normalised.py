@@ -14,6 +14,7 @@ from pipeline import yaml_source
 from pipeline.envelope import Envelope, open_envelope
 from pipeline.event import Event, Rejected
 from pipeline.normalise import Normaliser, NormaliseSettings, compiled, normalised_lines
+from pipeline.signature import signed
 
 from any_message import JSON
 from messages import a_list_of_events, a_wire_event
@@ -90,6 +91,24 @@ def test_bad_event_is_rejected_and_the_others_go_on(
     assert alone.document["payload"] == [wrong]
     (again,) = normaliser.events(alone)
     assert isinstance(again, Rejected)
+
+
+def test_with_a_secret_only_signed_events_are_taken() -> None:
+    """events-in 29, 30"""
+    definitions = compiled(yaml_source.load_file(NormaliseSettings().file))
+    normaliser = Normaliser(definitions, telemetry_secret="s3cret")
+    good, forged, bare = normaliser.events(
+        opened(
+            signed(a_wire_event(raw={"a": {"b": [1, "é"]}}), "s3cret"),
+            signed(a_wire_event(), "s3cret") | {"event_type": "another"},
+            a_wire_event(),
+        )
+    )
+    assert isinstance(good, Event)
+    assert isinstance(forged, Rejected)
+    assert "is not the one that publishing.telemetry_secret makes" in forged.reason
+    assert isinstance(bare, Rejected)
+    assert "`message_signature` is missing" in bare.reason
 
 
 def test_secrets_in_raw_are_masked(normaliser: Normaliser) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.publishers.signature import signature, signed
+from pipeline.signature import signature, signed
 
 PLAIN = {
     "message_id": "m-1",

@@ -3,7 +3,7 @@
 Ceilometer's algorithm (its `publisher.telemetry_secret`), to the byte, so that what checks its
 messages can check ours: HMAC-SHA256 over every key and value, keys sorted, a mapping inside
 flattened to `outer:inner`, and a list written as Python writes one whose texts are UTF-8 bytes.
-Pure. Called by the publishers that sign.
+Pure. Called by the publishers that sign, and by `normalise` for events from elsewhere.
 """
 
 from __future__ import annotations
@@ -31,6 +31,16 @@ def signature(message: Mapping[str, Any], secret: str) -> str:
 def signed(message: Mapping[str, Any], secret: str) -> dict[str, Any]:
     """The message with its signature; without a secret that is an empty text."""
     return {**message, SIGNATURE: signature(message, secret)}
+
+
+def is_signed(message: Mapping[str, Any], secret: str) -> bool:
+    """Whether its signature proves that the sender knows the secret; true without a secret."""
+    given = message.get(SIGNATURE)
+    if not secret:
+        return True
+    return isinstance(given, str) and hmac.compare_digest(
+        _encoded(given), _encoded(signature(message, secret))
+    )
 
 
 def _flattened(message: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
