@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pipeline.alarms.alarm import Alarm
 from pipeline.errors import StoreUnavailable
 from pipeline.listeners.base import Stopped
+from pipeline.observer import Pulse
 from pipeline.options import option
 from pipeline.store.base import AlarmSource
 
@@ -65,6 +66,7 @@ class AlarmFeed:
         self._source, self._alarms = source, alarms
         self._refresh_seconds, self._log = refresh_seconds, log
         self._stopping = threading.Event()
+        self.pulse = Pulse()
         self._reported: set[str] = set()
 
     def load(self) -> None:
@@ -84,6 +86,7 @@ class AlarmFeed:
         """Follow the store's changes until `stop`."""
         away = False
         while not self._stopping.wait(self._refresh_seconds):
+            self.pulse.beat()
             try:
                 self.refresh()
             except StoreUnavailable as error:

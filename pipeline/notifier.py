@@ -23,6 +23,7 @@ from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.lanes import Claimed, Lanes
 from pipeline.notification import Attempt, Delivery, Failed, Outcome, Refused
+from pipeline.observer import Observer, Pulse
 from pipeline.retry import DeadLetter, Done, RetryAt, Step, next_step
 from pipeline.store.base import Outbox
 from pipeline.targets.base import Target
@@ -60,10 +61,12 @@ class Notifier:
         clock: Callable[[], datetime],
         random: Callable[[], float],
         log: Any,
+        observer: Observer | None = None,
     ) -> None:
         _check(settings)
         self._outbox, self._targets, self._settings = outbox, targets, settings
         self._clock, self._random, self._log = clock, random, log
+        self._observer, self.pulse = observer or Observer(), Pulse()
         self._delays = settings.retry_delays
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._lanes = Lanes(settings.threads, settings.per_target_concurrency)
@@ -118,6 +121,7 @@ class Notifier:
     def _hear(self, wait_seconds: float | None) -> int:
         """Wait for news, and settle every attempt that has ended; how many."""
         ended = 0
+        self.pulse.beat()
         try:
             news = self._news.get(timeout=None if wait_seconds is None else max(wait_seconds, 0))
             while True:
@@ -134,8 +138,16 @@ class Notifier:
         delivery, attempt = ended
         self._lanes.end(delivery)
         made = delivery.attempts + 1
-        step = next_step(attempt.outcome, made, self._clock(), self._random(), self._delays)
+        now = self._clock()
+        step = next_step(attempt.outcome, made, now, self._random(), self._delays)
         self._unrecorded.append((delivery, attempt, step))
+        self._observer.attempted(
+            receiver(delivery.action),
+            type(attempt.outcome).__name__.lower(),
+            attempt.duration_seconds,
+            (now - delivery.notification.created_at).total_seconds(),
+            dead=isinstance(step, DeadLetter),
+        )
         self._tell(delivery, attempt, step)
 
     def _begin(self) -> None:

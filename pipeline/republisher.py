@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.errors import InvalidValue, PublishFailed, StoreUnavailable
 from pipeline.masking import mask_url
+from pipeline.observer import Observer, Pulse
 from pipeline.publishers.base import Publisher
 from pipeline.retry import DEFAULT_DELAYS
 from pipeline.store.base import Publication, Publications
@@ -44,15 +45,18 @@ class Republisher:
         clock: Callable[[], datetime],
         log: Any,
         poll_seconds: float = _POLL_SECONDS,
+        observer: Observer | None = None,
     ) -> None:
         self._publications, self._publishers = publications, publishers
         self._delays = tuple(delays) or DEFAULT_DELAYS
         self._clock, self._log, self._poll_seconds = clock, log, poll_seconds
         self._stopping = threading.Event()
+        self._observer, self.pulse = observer or Observer(), Pulse()
 
     def run(self) -> None:
         """Publish what is due until `stop`. Waits for the store while it is away."""
         while not self._stopping.is_set():
+            self.pulse.beat()
             try:
                 more = self.run_once()
             except StoreUnavailable as error:
@@ -78,13 +82,16 @@ class Republisher:
         try:
             self._publishers.get(publication.publisher).publish(publication.events)
         except (PublishFailed, InvalidValue) as error:
+            self._observer.published(publication.publisher, len(publication.events), taken=False)
             due_at = self._put_off(publication, str(error))
             log.warning("publisher.failed_again", error=str(error), next_try_at=due_at)
         except Exception as error:  # a sink's bug must neither lose nor stop events
+            self._observer.published(publication.publisher, len(publication.events), taken=False)
             self._put_off(publication, f"{type(error).__name__}: {error}")
             log.exception("publisher.broken")
         else:
             self._publications.published(publication.publication_id)
+            self._observer.published(publication.publisher, len(publication.events), taken=True)
             log.info("publisher.took_at_last")
 
     def _put_off(self, publication: Publication, error: str) -> datetime:

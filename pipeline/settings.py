@@ -24,6 +24,7 @@ from pipeline import yaml_source
 from pipeline.feed import AlarmsSettings
 from pipeline.listeners.bus import connection as bus
 from pipeline.listeners.bus.settings import BusSettings
+from pipeline.health import MetricsSettings
 from pipeline.listeners.http import HttpSettings
 from pipeline.listeners.rabbitmq.connection import connection_parameters
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
@@ -68,6 +69,7 @@ class Settings:
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
 
 @dataclass(frozen=True, slots=True)

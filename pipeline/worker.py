@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from pipeline.alarms import evaluator
@@ -25,6 +26,7 @@ from pipeline.errors import PublishFailed, StoreUnavailable
 from pipeline.event import Event, Rejected
 from pipeline.listeners.base import Message, Stopped
 from pipeline.normalise.normaliser import Normaliser
+from pipeline.observer import Observer
 from pipeline.publishers.base import Publisher
 from pipeline.routing import Routes
 from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
@@ -84,12 +86,19 @@ class Worker:
         new_id: Callable[[], str],
         log: Any,
         wake: Callable[[], None] = lambda: None,
+        observer: Observer | None = None,
     ) -> None:
         self._normaliser, self._routes = normaliser, routes
         self._publisher, self._alarms, self._store = publisher, alarms, store
         self._clock, self._new_id, self._log, self._wake = clock, new_id, log, wake
+        self._observer = observer or Observer()
         self._stopping = threading.Event()
         self.tally = Tally()
+
+    @property
+    def unconvertible(self) -> Mapping[str, int]:
+        """By trait, how many values did not convert since the definitions were read."""
+        return self._normaliser.unconvertible
 
     def configure(self, normaliser: Normaliser, routes: Routes) -> None:
         """Use these definitions and routes from the next batch on."""
@@ -103,6 +112,7 @@ class Worker:
 
     def decide(self, messages: Sequence[Message]) -> list[Decided] | None:
         """Normalise, route and match a batch; None when it causes nothing."""
+        began = perf_counter()
         route_of, now = self._routes.route, self._clock()
         decided: list[Decided] = []
         for_alarms: list[Event] = []
@@ -123,6 +133,10 @@ class Worker:
             origin = dict(zip(map(id, for_alarms), origins, strict=True))
             for alarm_id, event in matches:
                 decided.append(Decided(origin[id(event)], event, alarm_id=alarm_id))
+        if messages:
+            took = perf_counter() - began
+            source, size = messages[0].source, len(messages)
+            self._observer.decided(source, size, for_alarms, decided, now, took)
         return decided or None
 
     def understand(self, message: Message) -> str | None:
@@ -151,11 +165,13 @@ class Worker:
         Where that is very much, it is several: what one of them wrote the next delivery of the
         batch finds written. Raises `Stopped` when told to stop while the store is away.
         """
+        began = perf_counter()
         unpublished = self._publish(decisions)
         fired = self._write(decisions[:_WRITTEN_AT_ONCE], unpublished)
         for start in range(_WRITTEN_AT_ONCE, len(decisions), _WRITTEN_AT_ONCE):
             fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
         self.tally.fired += fired
+        self._observer.committed(fired, perf_counter() - began)
         if fired:
             self._wake()
 
@@ -180,7 +196,9 @@ class Worker:
                 by_url.setdefault(url, []).append(decided.event)
         unpublished = []
         for url, events in by_url.items():
-            if (problem := self._untaken(url, events)) is not None:
+            problem = self._untaken(url, events)
+            self._observer.published(url, len(events), taken=problem is None)
+            if problem is not None:
                 unpublished.append(
                     Publication(self._new_id(), url, tuple(events), problem, due_at=self._clock())
                 )
