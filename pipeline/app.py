@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from random import random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -25,6 +25,7 @@ from pipeline.alarms.live import LiveAlarms
 from pipeline.arrivals import ArrivalWatch
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
+from pipeline.health import DIRECTORY_VARIABLE
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
@@ -32,6 +33,7 @@ from pipeline.listeners.rabbitmq import RabbitmqListener
 from pipeline.listeners.replay import Replayed, ReplayListener
 from pipeline.normalise import Normaliser, compiled
 from pipeline.notifier import Notifier
+from pipeline.observer import Observer
 from pipeline.process import Part, Process
 from pipeline.publishers import Publishers, from_url
 from pipeline.publishers.base import Archive, Tools
@@ -44,6 +46,9 @@ from pipeline.store.sql import SqlStore
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
 from pipeline.worker import Tally, Worker
+
+if TYPE_CHECKING:
+    from pipeline.outside import Outside
 
 
 def _nobody() -> None:
@@ -61,6 +66,7 @@ class Application:
         self._open = ExitStack()
         self.worker_number: int | None = None
         """Which of several workers this process is, where it is one; its log lines say so."""
+        self._outside: Outside | None = None
 
     @cached_property
     def loaded(self) -> LoadedSettings:
@@ -155,8 +161,11 @@ class Application:
             new_id=self.new_id,
             log=self._log,
             wake=wake,
+            observer=self._observer,
         )
         feed.load()
+        if self._outside:
+            self._outside.show_alarms(alarms, lambda: worker.unconvertible)
         return worker, feed
 
     def _feed(self, alarms: LiveAlarms) -> AlarmFeed:
@@ -208,6 +217,7 @@ class Application:
 
     def process(self, *, listen: bool, notify: bool) -> Process:
         """`tocsin run` (both), `tocsin listener` or `tocsin notifier`, ready to run."""
+        outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         if listen:
@@ -216,12 +226,52 @@ class Application:
             self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
         if notify:
             process.add_stage([*self._arrivals(notifier[0], alone=not listen), *notifier])
+        if outside:
+            process.add_stage([outside.gauges])
+            outside.show_store(self.store)
+            outside.show(process)
         return process
+
+    @property
+    def _observer(self) -> Observer | None:
+        return self._outside.metrics if self._outside else None
+
+    def _look_from_outside(self) -> Outside | None:
+        """How this process is seen from outside; None where it is not to be seen.
+
+        A worker of several counts into files of its parent, which tells of all of them.
+        """
+        wanted, is_worker = self.settings.metrics, DIRECTORY_VARIABLE in self._environ
+        if not (wanted.enabled or is_worker):
+            return None
+        from pipeline.outside import Outside
+
+        outside = Outside(wanted, self.clock, self._log)
+        if not is_worker:
+            self._open.callback(outside.serve().close)
+        return outside
 
     def supervisor(self, command: WorkerCommand, workers: int) -> Supervisor:
         """The parent of so many workers."""
         drain_seconds = self.settings.process.drain_seconds
-        return Supervisor(command, workers, log=self._log, drain_seconds=drain_seconds)
+        if not self.settings.metrics.enabled:
+            return Supervisor(command, workers, log=self._log, drain_seconds=drain_seconds)
+        from pipeline.outside import WorkersOutside
+
+        outside = WorkersOutside(self.settings.metrics, self._log)
+        self._open.callback(outside.close)
+
+        def counting(number: int) -> tuple[Sequence[str], Mapping[str, str]]:
+            line, environment = command(number)
+            return line, {**environment, DIRECTORY_VARIABLE: outside.directory}
+
+        return Supervisor(
+            counting,
+            workers,
+            log=self._log,
+            drain_seconds=drain_seconds,
+            on_ended=outside.forget,
+        )
 
     def _arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
         """What wakes the notifier for what other processes write. On SQLite, which has to be
@@ -241,6 +291,7 @@ class Application:
             clock=self.clock,
             random=random,
             log=self._log,
+            observer=self._observer,
         )
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
@@ -260,9 +311,13 @@ class Application:
             self.settings.delivery.retry_delays,
             clock=self.clock,
             log=self._log,
+            observer=self._observer,
         )
         process.on_hangup, process.on_drain = self._reload(worker), worker.stop
-        process.add_stage(self._listeners(worker, http))
+        listeners = self._listeners(worker, http)
+        if self._outside:
+            self._outside.show_listeners(listeners)
+        process.add_stage(listeners)
         process.add_stage([feed, republisher, watch])
 
     def _listeners(self, worker: Worker, http: bool) -> list[Part]:

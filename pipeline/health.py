@@ -15,6 +15,9 @@ from typing import Protocol
 from pipeline.observer import Pulse
 from pipeline.options import option
 
+DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+"""Names the directory in which prometheus_client keeps what the workers of one parent count."""
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:

@@ -187,7 +187,9 @@ class Metrics(Observer):
         self._receiver = _Bounded(_RECEIVERS)
         self._trait = _Bounded(_TRAITS)
         self._publisher = _Bounded(_RECEIVERS)
-        self._classes: dict[str, str] = {}
+        # What `labels` gives, kept: to look it up takes longer than to count.
+        self._counters: dict[tuple[str, str, str], Counter] = {}
+        self._histograms: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
 
     # --- told by the parts -------------------------------------------------------------------
 
@@ -197,11 +199,11 @@ class Metrics(Observer):
     ) -> None:  # fmt: skip
         """Count a batch; see `Observer`."""
         listener = self._listener.of(source.partition(" ")[0])
-        self.batch_size.labels(listener).observe(size)
-        self.match_time.labels(listener).observe(seconds)
+        batch_size, match_time, event_lag = self._of_listener(listener)
+        batch_size.observe(size)
+        match_time.observe(seconds)
         if events:
-            lag = (now - events[0].generated).total_seconds()
-            self.event_lag.labels(listener).observe(max(lag, 0.0))
+            event_lag.observe(max((now - events[0].generated).total_seconds(), 0.0))
         passed, dropped = Tally(map(_EVENT_TYPE, events)), size - len(events)
         if decisions:
             matched = _matched(decisions)
@@ -250,18 +252,27 @@ class Metrics(Observer):
 
     # --- labels ------------------------------------------------------------------------------
 
+    def _of_listener(self, listener: str) -> tuple[Histogram, Histogram, Histogram]:
+        known = self._histograms.get(listener)
+        if known is None:
+            families = self.batch_size, self.match_time, self.event_lag
+            size, match, lag = (family.labels(listener) for family in families)
+            known = self._histograms[listener] = (size, match, lag)
+        return known
+
     def _count(self, listener: str, outcome: str, by_type: Mapping[str, int]) -> None:
         for event_type, count in by_type.items():
             if count > 0:
-                self.events.labels(listener, self._class_of(event_type), outcome).inc(count)
+                self._counter(listener, outcome, event_type).inc(count)
 
-    def _class_of(self, event_type: str) -> str:
-        known = self._classes.get(event_type)
+    def _counter(self, listener: str, outcome: str, event_type: str) -> Counter:
+        key = listener, outcome, event_type
+        known = self._counters.get(key)
         if known is None:
-            if len(self._classes) >= _KNOWN_TYPES:
-                self._classes.clear()
-            known = self._event_class.of(event_type.partition(".")[0][:_LONGEST_CLASS])
-            self._classes[event_type] = known
+            if len(self._counters) >= _KNOWN_TYPES:
+                self._counters.clear()
+            event_class = self._event_class.of(event_type.partition(".")[0][:_LONGEST_CLASS])
+            known = self._counters[key] = self.events.labels(listener, event_class, outcome)
         return known
 
 

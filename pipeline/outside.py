@@ -22,9 +22,6 @@ from pipeline.health import Health, MetricsSettings
 from pipeline.metrics import Metrics
 from pipeline.process import Part, Process
 
-DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""Where prometheus_client keeps the values of the workers of one parent."""
-
 _COSTLY_EVERY_SECONDS, _COSTLY_UP_TO = 600.0, 100_000
 _PATIENCE_SECONDS = 15.0
 
@@ -46,9 +43,7 @@ class LoadedAlarms(Protocol):
 class Outside:
     """What one process shows. Call `serve` early, `show` once all parts are there."""
 
-    def __init__(
-        self, settings: MetricsSettings, clock: Callable[[], datetime], log: Any
-    ) -> None:
+    def __init__(self, settings: MetricsSettings, clock: Callable[[], datetime], log: Any) -> None:
         self._settings, self._clock, self._log = settings, clock, log
         self.metrics = Metrics()
         self.gauges = Gauges(settings.refresh_seconds, log)
@@ -143,8 +138,8 @@ class Outside:
 class WorkersOutside:
     """What the parent of several workers shows: the sum of what they count, and their health.
 
-    Hand `directory` to each worker as PROMETHEUS_MULTIPROC_DIR and tell `forget` of each that has
-    ended. Close it at the end.
+    Hand `directory` to each worker (`health.DIRECTORY_VARIABLE`), and tell `forget` of each that
+    has ended. Close it at the end.
     """
 
     def __init__(self, settings: MetricsSettings, log: Any) -> None:

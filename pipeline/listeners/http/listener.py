@@ -25,6 +25,7 @@ from pipeline.errors import InvalidValue
 from pipeline.listeners.base import Decisions, Message, Stopped, Worker
 from pipeline.listeners.http.app import Unavailable, Understand, make_app, too_large
 from pipeline.listeners.http.group_commit import GroupCommit
+from pipeline.observer import Pulse
 from pipeline.options import option
 
 _BATCH_MESSAGES = 500
@@ -85,6 +86,7 @@ class HttpListener(Generic[Decisions]):
         self._stopping = threading.Event()
         self._sockets: dict[int, Any] = {}
         self._understand = understand
+        self.pulse = Pulse()
         self._server = self._serve(_bind(settings.host, settings.port))
         self.port: int = self._server.socket.getsockname()[1]
 
@@ -100,6 +102,7 @@ class HttpListener(Generic[Decisions]):
         committer.start()
         try:
             while not self._stopping.is_set():
+                self.pulse.beat()
                 self._turn()
             self._drain()
         finally:
@@ -111,6 +114,10 @@ class HttpListener(Generic[Decisions]):
     def stop(self) -> None:
         """Take no more requests; answer those in hand, then return from `run`."""
         self._stopping.set()
+
+    def trouble(self) -> str:
+        """Why no events can be taken at present, `''` while they can. From any thread."""
+        return self._trouble() or ""
 
     # --- what the application is handed ------------------------------------------------------
 

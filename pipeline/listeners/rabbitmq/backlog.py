@@ -11,12 +11,13 @@ Made by the listener for each connection; only the listener's thread may call it
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from pipeline.listeners.committer import Committer
-from pipeline.listeners.rabbitmq.consumer import Consumer
+from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Consumer
 
 Decision = TypeVar("Decision")
 
@@ -78,12 +79,14 @@ class Backlog(Generic[Decision]):
             commit.result()
         self._consumer.acknowledge(self._waiting.popleft().last_tag)
 
-    def abandon(self) -> None:
+    def abandon(self, beat: Callable[[], None]) -> None:
         """The connection is lost: await the commit that goes on, forget what has not begun.
 
         The next connection brings all of it again, and must not find a commit half done. Raises
-        what the commit raised.
+        what the commit raised. `beat` is called now and then: to wait for a database is not to be
+        stuck.
         """
         if self._commit is not None:
-            wait([self._commit])
+            while not wait([self._commit], TICK_SECONDS).done:
+                beat()
             self._commit.result()

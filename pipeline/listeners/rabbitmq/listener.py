@@ -35,6 +35,7 @@ from pipeline.listeners.rabbitmq.lookout import Lookout
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
 from pipeline.listeners.rabbitmq.timestamps import accept_every_timestamp
 from pipeline.listeners.rabbitmq.topology import Topology
+from pipeline.observer import Pulse
 
 Decision = TypeVar("Decision")
 
@@ -64,6 +65,9 @@ class RabbitmqListener(Generic[Decision]):
         self._log = (log or structlog.get_logger()).bind(broker=self._broker)
         self._jitter = jitter
         self._stopping = False
+        self._trouble = "has not connected yet"
+        self._lookout: Lookout | None = None
+        self.pulse = Pulse()
 
     def run(self) -> None:
         """Listen until `stop`, through every loss of the connection."""
@@ -85,6 +89,14 @@ class RabbitmqListener(Generic[Decision]):
         """
         self._stopping = True
 
+    def trouble(self) -> str:
+        """Why nothing comes from the broker, `''` while it is connected. From any thread."""
+        return self._trouble
+
+    def depths(self) -> dict[str, int]:
+        """How many messages wait in each queue, as last asked. From any thread."""
+        return self._lookout.waiting if self._lookout else {}
+
     def _listen_while_possible(
         self, committer: Committer[list[Decision]], backoff: Backoff
     ) -> None:
@@ -101,6 +113,7 @@ class RabbitmqListener(Generic[Decision]):
         if time.monotonic() - began > self._settings.reconnect_max_seconds:
             backoff.reset()
         seconds = backoff.step()
+        self._trouble = reason
         tell("rabbitmq.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
         self._pause(seconds)
 
@@ -112,15 +125,18 @@ class RabbitmqListener(Generic[Decision]):
             consumer = Consumer(connection, self._settings, self._broker, self._log)
             backlog = Backlog(consumer, committer, self._settings.batch_size)
             try:
-                self._work_off(consumer, backlog, self._lookout(connection, consumer))
+                self._lookout = self._looking_out(connection, consumer)
+                self._trouble = ""
+                self._work_off(consumer, backlog, self._lookout)
             finally:
-                backlog.abandon()
+                backlog.abandon(self.pulse.beat)
         finally:
             self._close(connection)
 
     def _work_off(self, consumer: Consumer, backlog: Backlog[Decision], lookout: Lookout) -> None:
         """Batch after batch until `stop`, and then until what is being committed is."""
         while True:
+            self.pulse.beat()
             lookout.look()
             batch = consumer.next_batch()
             if self._stopping:
@@ -132,7 +148,7 @@ class RabbitmqListener(Generic[Decision]):
         backlog.finish()
         consumer.finish()
 
-    def _lookout(self, connection: Any, consumer: Consumer) -> Lookout:
+    def _looking_out(self, connection: Any, consumer: Consumer) -> Lookout:
         def complain(reason: str) -> None:
             self._log.error("rabbitmq.refused", reason=reason)
 
@@ -157,4 +173,5 @@ class RabbitmqListener(Generic[Decision]):
     def _pause(self, seconds: float) -> None:
         over = time.monotonic() + seconds
         while not self._stopping and (left := over - time.monotonic()) > 0:
+            self.pulse.beat()
             time.sleep(min(left, TICK_SECONDS))

@@ -13,6 +13,8 @@ from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.rabbitmq.consumer import Consumer
 from pipeline.listeners.rabbitmq.topology import Topology
 
+_COUNT_EVERY_SECONDS = 10.0
+
 
 class Lookout:
     """Watches over the queues of one connection."""
@@ -32,11 +34,14 @@ class Lookout:
         self._log = log
         self._listening: set[str] = set()
         self._missing: list[str] = []
-        self._look_at = time.monotonic()
+        self._look_at = self._count_at = time.monotonic()
+        self.waiting: dict[str, int] = {}
+        """How many messages wait in each queue that is listened to, as last asked."""
 
     def look(self) -> None:
         """Listen to whatever wanted queue is not listened to, if it is time to look for it."""
         listening = self._consumer.queues
+        self._count(listening)
         if len(listening) < len(self._listening):
             # One has just gone, and while it is away what is sent to it is lost: look at once.
             self._backoff.reset()
@@ -49,6 +54,11 @@ class Lookout:
             self._consumer.consume(queue)
         self._tell(missing)
         self._look_at = time.monotonic() + self._backoff.step()
+
+    def _count(self, listening: list[str]) -> None:
+        if (now := time.monotonic()) >= self._count_at:
+            self._count_at = now + _COUNT_EVERY_SECONDS
+            self.waiting = self._topology.waiting(listening)
 
     def _tell(self, were_missing: list[str]) -> None:
         self._listening = set(self._consumer.queues)

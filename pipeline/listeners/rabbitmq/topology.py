@@ -87,6 +87,14 @@ class Topology:
         if self._has_queue(exchange):
             self._allowed(f"bind queue {exchange!r}", partial(_bind_kept, exchange))
 
+    def waiting(self, queues: Sequence[str]) -> dict[str, int]:
+        """How many messages wait in each of the queues, without those that are on their way to
+        somebody. A queue that is not there is left out."""
+        counts: dict[str, int] = {}
+        for queue in queues:
+            self._attempt(partial(_count_waiting, queue, counts))
+        return counts
+
     def _has_queue(self, queue: str) -> bool:
         return self._allowed(f"look at queue {queue!r}", partial(_find_queue, queue))
 
@@ -156,6 +164,10 @@ class Topology:
 
 def _find_queue(queue: str, channel: Any) -> None:
     channel.queue_declare(queue, passive=True)
+
+
+def _count_waiting(queue: str, counts: dict[str, int], channel: Any) -> None:
+    counts[queue] = channel.queue_declare(queue, passive=True).method.message_count
 
 
 def _find_exchange(exchange: str, channel: Any) -> None:
