@@ -227,7 +227,7 @@ class Application:
         if notify:
             process.add_stage([*self._arrivals(notifier[0], alone=not listen), *notifier])
         if outside:
-            process.add_stage([outside.gauges])
+            process.join_last_stage(outside.gauges)
             outside.show_store(self.store)
             outside.show(process)
         return process

@@ -58,6 +58,10 @@ class Gauges:
                 if name not in self._failing:
                     self._log.warning("metrics.not_refreshed", of=name, error=str(error))
                 self._failing.add(name)
+            except Exception:  # noqa: BLE001 - a bug in here must not end what it looks at
+                if name not in self._failing:
+                    self._log.exception("metrics.broken", of=name)
+                self._failing.add(name)
             else:
                 self._failing.discard(name)
 

@@ -83,6 +83,10 @@ class Process:
         """Parts to stop together, after those that were added before."""
         self._stages.append(parts)
 
+    def join_last_stage(self, part: Part) -> None:
+        """One part more that is stopped with the last stage."""
+        self._stages[-1] = [part, *self._stages[-1]]
+
     def run(self) -> int:
         """Run until a signal comes or a part fails; returns the exit code."""
         before = self._take_signals()
