@@ -22,9 +22,9 @@ from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
 from pipeline.feed import AlarmsSettings
+from pipeline.health import MetricsSettings
 from pipeline.listeners.bus import connection as bus
 from pipeline.listeners.bus.settings import BusSettings
-from pipeline.health import MetricsSettings
 from pipeline.listeners.http import HttpSettings
 from pipeline.listeners.rabbitmq.connection import connection_parameters
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
