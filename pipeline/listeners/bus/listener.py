@@ -51,6 +51,7 @@ class BusListener(Generic[Decisions]):
         self._log = (log or structlog.get_logger()).bind(bus=name_of(url))
         self._jitter = jitter
         self._stopping = False
+        self._trouble = "has not connected yet"
 
     def run(self) -> None:
         """Listen until `stop`, through every loss of the connection."""
@@ -73,6 +74,10 @@ class BusListener(Generic[Decisions]):
         """
         self._stopping = True
 
+    def trouble(self) -> str:
+        """Why nothing comes from the bus, `''` while it is connected. From any thread."""
+        return self._trouble
+
     def _listen_while_possible(self, committer: Committer[Decisions], backoff: Backoff) -> None:
         """One connection; when it is refused or lost, say so and wait before the next."""
         began = time.monotonic()
@@ -91,6 +96,7 @@ class BusListener(Generic[Decisions]):
             tell, reason = self._log.exception, mask_url(f"{type(error).__name__}: {error}")
         if time.monotonic() - began > self._settings.reconnect_max_seconds:
             backoff.reset()
+        self._trouble = reason
         seconds = backoff.step()
         tell("bus.unavailable", reason=reason, retry_in_seconds=round(seconds, 2))
         self._pause(seconds)
@@ -104,6 +110,7 @@ class BusListener(Generic[Decisions]):
             bus.connect()
             source = self._source(bus)
             self._log.info("bus.listening", queues=list(self._settings.queues))
+            self._trouble = ""
             while not self._stopping:
                 batch = source.next_batch()
                 if batch:

@@ -1,0 +1,102 @@
+"""What a process counts: by batch, with bounded labels, and without a secret."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from pipeline.listeners.base import Message
+from pipeline.metrics import Metrics
+from pipeline.worker import Decided
+
+from builders import NOON, an_event
+
+SOURCE = "rabbitmq localhost/ keystone notifications.info"
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(f"tocsin_{name}", labels)
+
+
+def events(metrics: Metrics, event_class: str, outcome: str) -> float | None:
+    return value(
+        metrics, "events_total", listener="rabbitmq", event_class=event_class, outcome=outcome
+    )
+
+
+def test_events_are_counted_by_listener_class_and_outcome(metrics: Metrics) -> None:
+    user, image = an_event(event_type="identity.user.deleted"), an_event(event_type="image.update")
+    other = an_event(event_type="image.update")
+    message = Message(b"")
+    decisions = [
+        Decided(message, user, alarm_id="a"),
+        Decided(message, user, alarm_id="b"),
+        Decided(message, None, rejected="not JSON"),
+    ]
+    metrics.decided(SOURCE, 5, [user, image, other], decisions, NOON, 0.001)
+    assert events(metrics, "identity", "matched") == 1
+    assert events(metrics, "identity", "passed") is None
+    assert events(metrics, "image", "passed") == 2
+    assert events(metrics, "", "rejected") == 1
+    assert events(metrics, "", "dropped") == 1
+
+
+def test_event_that_only_a_sink_takes_is_counted_too(metrics: Metrics) -> None:
+    published = an_event(event_type="image.update")
+    decisions = [Decided(Message(b""), published, publishers=("log://",))]
+    metrics.decided(SOURCE, 1, [], decisions, NOON, 0.001)
+    assert events(metrics, "image", "passed") == 1
+    assert events(metrics, "", "dropped") is None
+
+
+def test_lag_is_how_old_the_first_event_of_a_batch_is(metrics: Metrics) -> None:
+    old, young = an_event(generated=NOON - timedelta(seconds=90)), an_event(generated=NOON)
+    metrics.decided(SOURCE, 2, [old, young], [], NOON, 0.001)
+    assert value(metrics, "event_lag_seconds_sum", listener="rabbitmq") == 90
+    assert value(metrics, "event_lag_seconds_count", listener="rabbitmq") == 1
+
+
+def test_labels_are_bounded_whatever_comes_in(metrics: Metrics) -> None:
+    for number in range(1_000):
+        event = an_event(event_type=f"made{number}.up")
+        metrics.decided(SOURCE, 1, [event], [], NOON, 0.001)
+        metrics.attempted(f"http://host{number}", "delivered", 0.1, 0.2, dead=False)
+        metrics.published(f"file:///tmp/{number}", 1, taken=True)
+        metrics.count_unconvertible({f"trait{number}": 1}, {})
+    series = [s for family in metrics.registry.collect() for s in family.samples]
+    assert len(series) < 4_000
+    assert events(metrics, "other", "passed") == 1_000 - 64
+
+
+def test_sink_is_named_without_its_secrets(metrics: Metrics) -> None:
+    metrics.published("https://user:secret@host:8080/token?key=s3", 7, taken=False)
+    label = {"publisher": "https://host:8080", "outcome": "failed"}
+    assert value(metrics, "published_events_total", **label) == 7
+
+
+def test_attempt_is_counted_by_receiver_and_outcome(metrics: Metrics) -> None:
+    metrics.attempted("https://host", "failed", 5.0, 6.0, dead=False)
+    metrics.attempted("https://host", "refused", 0.1, 600.0, dead=True)
+    metrics.attempted("https://host", "delivered", 0.1, 2.0, dead=False)
+    outcomes = ("failed", "refused", "delivered")
+    counts = [
+        value(metrics, "delivery_attempts_total", receiver="https://host", outcome=outcome)
+        for outcome in outcomes
+    ]
+    assert counts == [1, 1, 1]
+    assert value(metrics, "dead_letters_total", receiver="https://host") == 1
+    assert value(metrics, "notification_delay_seconds_sum") == 2.0
+
+
+def test_unconvertible_values_are_counted_once(metrics: Metrics) -> None:
+    """events-in 24"""
+    metrics.count_unconvertible({"size": 3}, {})
+    metrics.count_unconvertible({"size": 5, "due": 1}, {"size": 3})
+    assert value(metrics, "unconvertible_traits_total", trait="size") == 5
+    assert value(metrics, "unconvertible_traits_total", trait="due") == 1
