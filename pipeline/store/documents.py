@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +23,8 @@ KEY_LENGTH = 255
 _DEEPEST = 200
 _LARGEST_INTEGER_BITS = 13_000
 """Python refuses to write integers of more than 4,300 digits; these have under 3,914."""
+_LONG_NUMBER = re.compile(r"\d{19}")
+"""What may be an integer of more than 64 bits, which orjson reads as a float."""
 
 
 def storable_text(text: str) -> str:
@@ -59,6 +63,9 @@ def to_json(value: Any, *, keep_nan: bool = False) -> str:
 
 def from_json(text: str) -> Any:
     """What `to_json` wrote. Integers of any size come back as they were."""
+    if not _LONG_NUMBER.search(text):
+        with suppress(orjson.JSONDecodeError):  # NaN, lone surrogates, very deep nesting
+            return orjson.loads(text)
     return json.loads(text)
 
 
