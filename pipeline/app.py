@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -42,7 +41,7 @@ from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.store.base import RejectedEvent
-from pipeline.store.sql import SqlStore
+from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
 from pipeline.worker import Tally, Worker
@@ -88,7 +87,7 @@ class Application:
 
     def new_id(self) -> str:
         """A new unique id."""
-        return str(uuid.uuid4())
+        return new_id()
 
     def close(self) -> None:
         """Let go of files and connections."""

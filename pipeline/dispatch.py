@@ -7,6 +7,7 @@ and by the notifier, which holds no more than so many attempts to one receiver a
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -19,6 +20,7 @@ def scheme(action: str) -> str:
     return head.strip().lower() if colon else ""
 
 
+@lru_cache(maxsize=10_000)
 def receiver(action: str) -> str:
     """Who receives an action, fit to be shown: `https://host:port`, `log://`.
 

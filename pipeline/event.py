@@ -48,7 +48,11 @@ class Event(NamedTuple):
 
     def as_dict(self) -> dict[str, Any]:
         """The wire form, times as ISO 8601 in UTC without a zone, as Ceilometer writes them."""
-        traits = [[k, int(self.types[k]), _plain(v)] for k, v in self.values.items()]
+        types = self.types
+        traits = [
+            [k, int(types[k]), _plain(v) if isinstance(v, datetime) else v]
+            for k, v in self.values.items()
+        ]
         return {
             "message_id": self.message_id,
             "event_type": self.event_type,
@@ -79,10 +83,8 @@ class Rejected(NamedTuple):
     body: bytes | None = None
 
 
-def _plain(value: TraitValue) -> str | int | float:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).replace(tzinfo=None).isoformat()
-    return value
+def _plain(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 def _typed(dtype: TraitType, value: Any) -> TraitValue:

@@ -271,7 +271,8 @@ class Worker:
                 continue
             fired.add((alarm_id, event.message_id))
             transitions.append(transition)
-            alarms[alarm_id] = replace(alarm, state=transition.current)
+            if transition.current is not alarm.state:
+                alarms[alarm_id] = replace(alarm, state=transition.current)
         return alarms.values(), transitions
 
 

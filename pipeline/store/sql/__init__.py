@@ -7,6 +7,7 @@ together. Safe to use from many threads; a process opens one.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import TracebackType
@@ -29,12 +30,17 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _new_id() -> str:
-    """A random UUID (version 4), made in half the time that `uuid.uuid4` takes: each transition
-    needs four."""
-    digits = os.urandom(16).hex()
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+def new_id() -> str:
+    """A UUID that sorts by the time at which it was made (RFC 9562, version 7).
+
+    Rows that are written together so stand together in every index on ids: random ones would
+    each change a page of their own, once a table has outgrown the memory. Made here because each
+    transition needs several, and in half the time that `uuid.uuid4` takes.
+    """
+    chance = os.urandom(10).hex()
+    variant = "89ab"[int(chance[3], 16) & 3]
+    now = f"{time.time_ns() // 1_000_000:012x}"
+    return f"{now[:8]}-{now[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
 
 class SqlStore(
@@ -58,7 +64,7 @@ class SqlStore(
         settings: DatabaseSettings,
         *,
         clock: Callable[[], datetime] = _now,
-        new_id: Callable[[], str] = _new_id,
+        new_id: Callable[[], str] = new_id,
     ) -> SqlStore:
         """Connect, and make or upgrade the tables.
 

@@ -13,6 +13,7 @@ Used by the other modules of `pipeline.store.sql` for whatever comes in batches.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
@@ -39,13 +40,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
+from pipeline.store.documents import KEY_LENGTH
 from pipeline.store.sql import driven
-from pipeline.store.types import encoder
+from pipeline.store.types import WireKey, encoder
 
 Item = TypeVar("Item")
 Rows = Sequence[Mapping[str, Any]]
 
 _AT_A_TIME = 1_000
+_NUL = rb"\u0000"
 _GIVEN = "given"
 _KEYS = "keys"
 
@@ -59,7 +62,7 @@ def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
         if connection.dialect.name == "sqlite":
             _execute_many(connection, _sqlite_insert(table, names), table, names, portion)
         else:
-            given = {_GIVEN: _document(names, _table_rows(table, names, portion))}
+            given = {_GIVEN: _rows_document(table, names, portion)}
             driven.execute(connection, given, _insert_given, table, names)
 
 
@@ -93,7 +96,7 @@ def insert_absent(
             found |= _numbers(connection, absent, key, number)
         else:
             names = tuple(map(str, portion[0]))
-            document = _document(names, _table_rows(table, names, portion))
+            document = _rows_document(table, names, portion)
             statement = _insert_absent(table, names, key, number)
             found |= {row[0]: row[1] for row in connection.execute(statement, {_GIVEN: document})}
     return found
@@ -108,7 +111,7 @@ def update_all(connection: Connection, table: Table, key: str, rows: Rows) -> No
         if connection.dialect.name == "sqlite":
             _execute_many(connection, _sqlite_update(table, names), table, names, portion)
         else:
-            document = _document(names, _table_rows(table, names, portion))
+            document = _rows_document(table, names, portion)
             given = {_GIVEN: document, _KEYS: [row[key] for row in portion]}
             driven.execute(connection, given, _update_given, table, names)
 
@@ -277,6 +280,18 @@ def _given(on_sqlite: bool, columns: tuple[Column[Any], ...]) -> FromClause:
     typed = [column(c.name, c.type) for c in columns]
     unpacked = func.json_to_recordset(cast(document, postgresql.JSON()))
     return unpacked.table_valued(*typed).render_derived(name=_GIVEN, with_types=True)
+
+
+def _rows_document(table: Table, names: tuple[str, ...], rows: Rows) -> str:
+    """The rows as a JSON document. Where no value needs a change, which is all but always, they
+    are written out as they are: looking at each value takes longer than writing it."""
+    keys = [name for name in names if isinstance(table.c[name].type, WireKey)]
+    if all(len(row[key]) <= KEY_LENGTH for key in keys for row in rows):
+        with suppress(TypeError):  # a lone surrogate, or a huge integer
+            document = orjson.dumps(rows)
+            if _NUL not in document:
+                return document.decode()
+    return _document(names, _table_rows(table, names, rows))
 
 
 def _table_rows(table: Table, names: tuple[str, ...], rows: Rows) -> list[tuple[Any, ...]]:
