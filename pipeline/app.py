@@ -96,7 +96,12 @@ class Application:
     @cached_property
     def store(self) -> SqlStore:
         """The store, opened and migrated at the first use."""
-        store = SqlStore.open(self.settings.database, clock=self.clock, new_id=self.new_id)
+        store = SqlStore.open(
+            self.settings.database,
+            clock=self.clock,
+            new_id=self.new_id,
+            told=self.settings.self_notifications.publishers,
+        )
         self._open.callback(store.close)
         return store
 

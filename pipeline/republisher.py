@@ -1,6 +1,7 @@
 """Republishing: the loop that publishes again what a sink did not take (events-in 28).
 
-The worker keeps such events as publications; this claims the due ones, publishes them, and
+The worker keeps such events as publications, and the store what it tells of alarms (alarms 25),
+which nobody tried to publish yet; this claims the due ones, publishes them, and
 forgets them or makes them due again: after the delays of deliveries, the last one over and over,
 for events are not given up. Runs in a thread of its own beside the listeners; several processes
 may run one each, for a claim is held by one of them only.
@@ -92,11 +93,14 @@ class Republisher:
         else:
             self._publications.published(publication.publication_id)
             self._observer.published(publication.publisher, len(publication.events), taken=True)
-            log.info("publisher.took_at_last")
+            if publication.attempts:
+                log.info("publisher.took_at_last")
 
     def _put_off(self, publication: Publication, error: str) -> datetime:
-        """Make it due again. The worker's attempt was the first; the first delay follows ours."""
-        delay = self._delays[min(publication.attempts, len(self._delays)) - 1]
+        """Make it due again. The worker's attempt, if it made one, was the first; the first delay
+        follows ours."""
+        made = max(publication.attempts, 1)
+        delay = self._delays[min(made, len(self._delays)) - 1]
         due_at = self._clock() + delay
         error = mask_url(error)
         self._publications.publish_again_at(publication.publication_id, due_at, error)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, get_type_hints
 from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
+from pipeline.errors import InvalidValue
 from pipeline.feed import AlarmsSettings
 from pipeline.health import MetricsSettings
 from pipeline.listeners.bus import connection as bus
@@ -34,10 +35,13 @@ from pipeline.normalise.settings import NormaliseSettings
 from pipeline.option_schema import options_of
 from pipeline.option_sources import fill, variable
 from pipeline.process import ProcessSettings
+from pipeline.publishers import from_url
+from pipeline.publishers.alarms import AlarmsPublisher
 from pipeline.publishers.base import Broker, Tools
 from pipeline.publishers.settings import PublishingSettings
 from pipeline.registry import did_you_mean
 from pipeline.routing import RoutingSettings
+from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
 from pipeline.targets.settings import DeliverySettings
 
@@ -46,11 +50,22 @@ FILE_VARIABLE = "TOCSIN_CONFIG"
 FILE_NAME = "tocsin.yaml"
 _TEST_PREFIX = "TOCSIN_TEST_"
 
+
+def told_to(url: str) -> None:
+    """Raise `InvalidValue` for a URL of no publisher, or of one that would do nothing."""
+    if isinstance(from_url(url), AlarmsPublisher):
+        raise InvalidValue(
+            "alarms:// takes events from the bus only. Use oslo://, and listen to the exchange "
+            "aodh, where alarms are to be about alarms."
+        )
+
+
 # What a value, or each of a list, must be beyond its type; each raises InvalidValue.
 _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "database.url": parse_url,
     "bus.urls": bus.check,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
+    "self_notifications.publishers": told_to,
 }
 
 
@@ -65,6 +80,7 @@ class Settings:
     normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
+    self_notifications: SelfNotificationSettings = field(default_factory=SelfNotificationSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)

@@ -54,8 +54,8 @@ class NotifierPublisher:
         self._secret = tools.settings.telemetry_secret
         self._clock, self._log = tools.clock, tools.log
         self._publisher_id = f"telemetry.publisher.{socket.gethostname()}"
-        prepare = _declares([f"{topic}.sample" for topic in self._topics], self._exchange, tools)
-        urls = _brokers(url, options["driver"], tools.broker)
+        prepare = declares([f"{topic}.sample" for topic in self._topics], self._exchange, tools)
+        urls = brokers(url, options["driver"], tools.broker)
         timeout = tools.settings.timeout_seconds
         self._sender = AmqpSender(urls, tools.broker, timeout, prepare)
 
@@ -101,7 +101,7 @@ class NotifierPublisher:
 # --- the broker ------------------------------------------------------------------------------
 
 
-def _declares(queues: Sequence[str], exchange: str, tools: Tools) -> Callable[[Any], None]:
+def declares(queues: Sequence[str], exchange: str, tools: Tools) -> Callable[[Any], None]:
     """What declares exchange and queues as oslo's driver does, so that nothing is lost before
     somebody listens; what is there already is left as it is, whatever its flags."""
     broker = tools.broker
@@ -172,7 +172,7 @@ def _topics(url: str) -> list[str]:
     return [text for name, text in parse_qsl(urlsplit(url).query) if name == "topic"]
 
 
-def _brokers(url: str, driver: str, broker: Broker) -> list[str]:
+def brokers(url: str, driver: str, broker: Broker) -> list[str]:
     """The broker's nodes as amqp:// URLs."""
     parts = urlsplit(url)
     if not parts.netloc:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 
@@ -65,8 +65,11 @@ class SqlStore(
         *,
         clock: Callable[[], datetime] = _now,
         new_id: Callable[[], str] = new_id,
+        told: Sequence[str] = (),
     ) -> SqlStore:
         """Connect, and make or upgrade the tables.
+
+        `told` are the publishers (URLs) that are told what becomes of alarms (alarms 25).
 
         Raises `InvalidValue` for a URL that cannot be used and for tables that are newer than
         this program, `StoreUnavailable` when the database does not answer.
@@ -77,7 +80,7 @@ class SqlStore(
         except BaseException:
             database.close()
             raise
-        return cls(database, clock, new_id)
+        return cls(database, clock, new_id, told)
 
     @property
     def name(self) -> str:

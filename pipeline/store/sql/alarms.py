@@ -24,9 +24,11 @@ from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
 from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
 from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.telling import tell
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
 
+_PUBLISHER_ID = "tocsin.api"
 _MANUALLY = "Manually set via API"
 _NAMED_AT_MOST = 10
 _CREATED_AT_A_TIME = 1_000
@@ -210,6 +212,7 @@ class SqlAlarms(Part):
             for alarm, change in changes
         ]
         insert_all(connection, _history, rows)
+        tell(connection, self._told, rows, _PUBLISHER_ID, self._clock(), self._new_id)
 
 
 def _next_revision(connection: Connection) -> int:

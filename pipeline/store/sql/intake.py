@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from pipeline.alarms.alarm import Alarm, Transition
 from pipeline.dispatch import receiver
 from pipeline.event import Event
+from pipeline.self_notification import is_self_notification
 from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
@@ -24,7 +25,9 @@ from pipeline.store.rows import alarm_from, publication_row, rejected_row
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import insert_all, insert_new, select_given, update_all
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.telling import tell
 
+_PUBLISHER_ID = "tocsin.evaluator"
 _alarm, _firing = schema.alarm, schema.firing
 
 
@@ -35,7 +38,7 @@ class SqlIntake(Part):
     def begin(self) -> Iterator[Transaction]:
         """A transaction: committed at the end of the block, undone when the block raises."""
         with self._database.write() as connection:
-            yield SqlTransaction(connection, self._clock, self._new_id)
+            yield SqlTransaction(connection, self._clock, self._new_id, self._told)
 
 
 class SqlTransaction:
@@ -46,8 +49,10 @@ class SqlTransaction:
         connection: Connection,
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
+        told: Sequence[str] = (),
     ) -> None:
         self._connection = connection
+        self._told = told
         self._clock = clock
         self._new_id = new_id
 
@@ -80,9 +85,21 @@ class SqlTransaction:
         update_all(self._connection, _alarm, "alarm_id", _last_states(transitions))
         insert_all(self._connection, schema.alarm_history, history)
         insert_all(self._connection, schema.notification, notifications)
+        if self._told:
+            self._tell(transitions, history)
         if deliveries:
             insert_all(self._connection, schema.delivery, deliveries)
             announce_deliveries(self._connection)
+
+    def _tell(self, transitions: Sequence[Transition], history: Sequence[dict[str, Any]]) -> None:
+        """Tell of the transitions, but for those that a self-notification caused: no end to it."""
+        rows = [
+            row
+            for transition, row in zip(transitions, history, strict=True)
+            if not is_self_notification(transition.event)
+        ]
+        now = self._clock()
+        tell(self._connection, self._told, rows, _PUBLISHER_ID, now, self._new_id)
 
     def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
         """Keep what could not be understood; one that is kept already changes nothing."""
