@@ -2,6 +2,7 @@
 
     listener.py     connects, works off batches, comes back after whatever happens
     consumer.py     one connection's life: deliveries in, batches out, acknowledgements back
+    deliveries.py   bytes off the connection → deliveries, the rest to pika
     backlog.py      what is decided and not acknowledged yet, one commit after the other
     topology.py     finds the queues and declares what is missing, without harm to publishers
     refusals.py     what the broker's refusals mean, and which setting mends them

@@ -22,6 +22,7 @@ from pika.exceptions import ChannelClosedByBroker, ConnectionWrongStateError
 
 from pipeline.errors import BrokerError
 from pipeline.listeners.base import Message
+from pipeline.listeners.rabbitmq.deliveries import Delivery, properties_of, read_deliveries
 from pipeline.listeners.rabbitmq.refusals import explained
 from pipeline.listeners.rabbitmq.settings import RabbitmqSettings
 
@@ -53,6 +54,7 @@ class Consumer:
         self._channel = connection.channel()
         self._channel.basic_qos(prefetch_count=settings.prefetch)
         self._channel.add_on_cancel_callback(self._on_cancelled)
+        read_deliveries(connection, self._channel, self._take_in)
 
     @property
     def queues(self) -> list[str]:
@@ -131,26 +133,27 @@ class Consumer:
         self._messages, self._tags = messages[size:], tags[size:]
         return Batch(messages[:size], tags[size - 1])
 
-    def _on_message(self, channel: Any, deliver: Any, properties: Any, body: bytes) -> None:
+    def _on_message(self, _channel: Any, deliver: Any, properties: Any, body: bytes) -> None:
+        route = deliver.exchange, deliver.routing_key
+        self._take_in(Delivery(deliver.delivery_tag, route, properties_of(properties), body))
+
+    def _take_in(self, delivery: Delivery) -> None:
         # The hot path: all that happens to a message before its batch.
-        source = self._source(deliver.exchange, deliver.routing_key)
-        headers = properties.headers or None
-        content_type = properties.content_type
-        if content_type.__class__ is bytes:  # so pika leaves what is not UTF-8
-            content_type = content_type.decode("utf-8", "replace")
-        self._messages.append(Message(body, content_type, headers, source))
-        self._tags.append(deliver.delivery_tag)
+        tag, route, (content_type, headers), body = delivery
+        self._messages.append(Message(body, content_type, headers, self._source(route)))
+        self._tags.append(tag)
 
     def _on_cancelled(self, frame: Any) -> None:
         queue = self._queues.pop(frame.method.consumer_tag, None)
         self._log.warning("rabbitmq.cancelled", queue=queue, reason="queue deleted or moved")
 
 
-def _sources(broker: str) -> Callable[[str, str], str]:
+def _sources(broker: str) -> Callable[[tuple[str, str]], str]:
     """Gives the `source` of messages; made once for each exchange and routing key."""
 
     @lru_cache(maxsize=1024)
-    def source(exchange: str, routing_key: str) -> str:
+    def source(route: tuple[str, str]) -> str:
+        exchange, routing_key = route
         return f"rabbitmq {broker} {exchange} {routing_key}"
 
     return source
