@@ -1,152 +1,299 @@
-"""Connections to receivers that cannot be held for ever.
+"""Connections to receivers: kept open between requests, and never held for ever.
 
 A time-out of a socket bounds one call: one address, one read. A receiver that sends a byte now
 and then, or whose name has a hundred dead addresses, would hold a notifier's thread as long as it
 likes. Here each phase has one bound for the whole of it: all addresses together, the TLS
 handshake, sending the request, and the answer from its first byte to its last.
 
-Knows nothing of notifications. Used by `pipeline.targets.http` alone.
+A connection that was kept open may be gone by the time it is used again. Then the request is sent
+once more over a new one; whoever did take the first knows the second by its `webhook-id`.
+
+No pool of urllib3 and no session of requests: either takes longer than all else that becomes of a
+delivery. `http.client` reads the answers. Knows nothing of notifications. Used by
+`pipeline.targets.http` alone, from many threads.
+
+    NotConnected ─┬─ BadHost       no name can be looked up so
+                  ├─ UnknownHost   its name does not resolve
+                  └─ NoTimeLeft    it took too long
+    NotTaken      the request was not taken in time
+    OSError, http.client.HTTPException: whatever else goes wrong with a connection
 """
 
 from __future__ import annotations
 
-import http.client
 import io
+import select
 import socket
 import ssl
-from collections.abc import Mapping
-from functools import partial
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from http.client import HTTPResponse
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
-from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    LocationParseError,
-    NameResolutionError,
-    NewConnectionError,
-)
+from pipeline.targets.endpoint import Endpoint
 
 _RECEIVERS_REMEMBERED = 256
 
+Said = TypeVar("Said")
 
-class BoundedAdapter(HTTPAdapter):
-    """Sends prepared requests over pooled, bounded connections. Safe to use from many threads.
 
-    `tls` holds the TLS context to use for each value of `verify`. Used without a
-    `requests.Session`: so there are no cookies, no redirects, and nothing out of `~/.netrc` or
-    the environment.
+class NotConnected(Exception):
+    """There is no connection; the cause says why."""
+
+
+class BadHost(NotConnected):
+    """No name can be looked up so."""
+
+
+class UnknownHost(NotConnected):
+    """The name does not resolve."""
+
+
+class NoTimeLeft(NotConnected):
+    """Connecting, or the TLS handshake, took too long."""
+
+
+class NotTaken(Exception):
+    """The request was not taken in time."""
+
+
+class Connections:
+    """Sends requests over connections that it keeps. Safe to use from many threads.
+
+    `tls` holds the TLS context to use for each value of `verify`; of each receiver at most
+    `per_receiver` connections are kept.
     """
 
-    def __init__(self, tls: Mapping[bool, ssl.SSLContext], connections_per_receiver: int) -> None:
-        self._tls = tls
-        super().__init__(
-            pool_connections=_RECEIVERS_REMEMBERED, pool_maxsize=connections_per_receiver
-        )
+    def __init__(
+        self,
+        tls: Mapping[bool, ssl.SSLContext],
+        per_receiver: int,
+        connect_seconds: float,
+        read_seconds: float,
+    ) -> None:
+        self._tls, self._per_receiver = tls, per_receiver
+        self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
+        self._kept: OrderedDict[tuple[bool, bool, str, int], list[_Connection]] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Make the pools out of our connections."""
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
+    def send(
+        self,
+        endpoint: Endpoint,
+        verify: bool,
+        request: bytes,
+        read: Callable[[HTTPResponse], Said],
+    ) -> Said:
+        """What `read` makes of the answer to the request.
 
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> tuple[Any, Any]:
-        """The pool that a request belongs to: connections are shared per host and TLS context."""
-        host, pool = super().build_connection_pool_key_attributes(request, verify, cert)
-        pool["ssl_context"] = self._tls[bool(verify)]
-        return host, pool
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Nothing more to do: the TLS context has its certificates loaded, once."""
-
-
-class _Bounded(HTTPConnection):
-    """`timeout` is what urllib3 sets for each phase: connecting and sending, then the answer."""
-
-    timeout: float
-
-    def _new_conn(self) -> socket.socket:
-        end = monotonic() + self.timeout
-        addresses = self._addresses()
-        error: OSError = TimeoutError("no connection in time")
-        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            left = end - monotonic()
-            if left <= 0:
-                break
-            sock = socket.socket(family, kind, protocol)
+        A kept connection's time counts as time of connecting: a second try makes an attempt no
+        longer than `DeliverySettings.longest_attempt_seconds`.
+        """
+        key = (endpoint.secure, verify, endpoint.host, endpoint.port)
+        connect_by = monotonic() + self._connect_seconds
+        if kept := self._take(key):
             try:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # A fair share each, so that one that is silent leaves time for the next.
-                sock.settimeout(left / (len(addresses) - tried))
-                sock.connect(address)
-            except OSError as failure:
-                sock.close()
-                error = failure
+                return self._over(kept, key, request, read)
+            except ConnectionError:
+                if monotonic() >= connect_by:
+                    raise
+        tls = self._tls[verify] if endpoint.secure else None
+        new = _Connection(endpoint, tls, connect_by, self._connect_seconds)
+        return self._over(new, key, request, read)
+
+    def close(self) -> None:
+        """Close all connections that are not in use."""
+        with self._lock:
+            kept = [connection for some in self._kept.values() for connection in some]
+            self._kept.clear()
+        for connection in kept:
+            connection.close()
+
+    def _over(
+        self,
+        connection: _Connection,
+        key: tuple[bool, bool, str, int],
+        request: bytes,
+        read: Callable[[HTTPResponse], Said],
+    ) -> Said:
+        reusable = False
+        try:
+            connection.send(request, self._connect_seconds)
+            answer = connection.answer(self._read_seconds)
+            said = read(answer)
+            reusable = connection.can_be_kept(answer)
+            answer.close()
+        finally:
+            if reusable:
+                self._keep(key, connection)
             else:
-                return sock
-        if isinstance(error, TimeoutError):
-            raise ConnectTimeoutError(self, "no connection in time") from error
-        raise NewConnectionError(self, str(error)) from error
+                connection.close()
+        return said
 
-    def _addresses(self) -> list[Any]:
+    def _take(self, key: tuple[bool, bool, str, int]) -> _Connection | None:
+        while True:
+            with self._lock:
+                kept = self._kept.get(key)
+                if not kept:
+                    return None
+                connection = kept.pop()
+            if connection.is_quiet:
+                return connection
+            connection.close()
+
+    def _keep(self, key: tuple[bool, bool, str, int], connection: _Connection) -> None:
+        dropped = [connection]
+        with self._lock:
+            kept = self._kept.setdefault(key, [])
+            self._kept.move_to_end(key)
+            if len(kept) < self._per_receiver:
+                kept.append(dropped.pop())
+            if len(self._kept) > _RECEIVERS_REMEMBERED:
+                dropped += self._kept.popitem(last=False)[1]
+        for one in dropped:
+            one.close()
+
+
+class _Connection:
+    """A connection, with TLS where `tls` is given; made when the object is."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        tls: ssl.SSLContext | None,
+        connect_by: float,
+        handshake_seconds: float,
+    ) -> None:
+        self._sock = _connected(endpoint, connect_by)
+        if tls:
+            self._sock = _shaken_hands(self._sock, endpoint, tls, handshake_seconds)
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLIN)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has come since the last answer: neither bytes nor the end."""
+        return not self._poll.poll(0)
+
+    def send(self, request: bytes, seconds: float) -> None:
+        """Send all of it. Raises `NotTaken` when that takes longer."""
+        end = monotonic() + seconds
+        left = memoryview(request)
         try:
-            return socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            raise NameResolutionError(self.host, self, error) from error
-        except UnicodeError as error:
-            raise LocationParseError(self.host) from error
-
-    def getresponse(self) -> Any:
-        """The answer; neither its head nor its body can take longer than the time-out."""
-        answer: Any = partial(_BoundedAnswer, end=monotonic() + self.timeout)
-        self.response_class = answer
-        return super().getresponse()
-
-
-class _BoundedTls(_Bounded, HTTPSConnection):
-    def connect(self) -> None:
-        """Connect and shake hands. A handshake that is not done in time has not connected."""
-        try:
-            super().connect()
+            self._sock.settimeout(seconds)
+            while left := left[self._sock.send(left) :]:
+                self._sock.settimeout(_until(end))
         except TimeoutError as error:
-            raise ConnectTimeoutError(self, "no TLS handshake in time") from error
+            raise NotTaken from error
+
+    def answer(self, seconds: float) -> HTTPResponse:
+        """The answer, its head read. Neither head nor body can take longer than that."""
+        incoming: Any = _Incoming(self._sock, monotonic() + seconds)
+        self._incoming = incoming
+        answer = HTTPResponse(incoming, method="POST")
+        answer.begin()
+        return answer
+
+    def can_be_kept(self, answer: HTTPResponse) -> bool:
+        """Whether the answer has ended as it said it would, and nothing speaks against another."""
+        ended = answer.isclosed() or answer.length == 0
+        return ended and not (answer.will_close or self._incoming.excess)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._sock.close()
 
 
-class _HttpPool(HTTPConnectionPool):
-    ConnectionCls: Any = _Bounded
+class _Incoming(io.RawIOBase):
+    """What comes in on a socket, until `end`. To `HTTPResponse` it stands for the socket."""
 
+    def __init__(self, sock: socket.socket, end: float) -> None:
+        self._sock, self._end = sock, end
+        self._buffered = _StaysOpen(self)
+        self._ended = False
 
-class _HttpsPool(HTTPSConnectionPool):
-    ConnectionCls: Any = _BoundedTls
+    @property
+    def excess(self) -> bool:
+        """Whether more has come than the answer, which has ended."""
+        self._ended = True
+        return bool(self._buffered.peek(1))
 
-
-class _BoundedAnswer(http.client.HTTPResponse):
-    def __init__(self, sock: socket.socket, *args: Any, end: float, **kwargs: Any) -> None:
-        super().__init__(sock, *args, **kwargs)
-        buffered: io.BufferedReader = self.fp
-        self.fp = io.BufferedReader(_UntilEnd(sock, buffered.detach(), end))
-
-
-class _UntilEnd(io.RawIOBase):
-    """Reads what `raw` reads from `sock`, and no later than `end`."""
-
-    def __init__(self, sock: socket.socket, raw: Any, end: float) -> None:
-        self._sock, self._raw, self._end = sock, raw, end
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return self._buffered
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        left = self._end - monotonic()
-        if left <= 0:
-            raise TimeoutError("the answer did not end in time")
-        self._sock.settimeout(left)
-        count: int | None = self._raw.readinto(buffer)
-        return count
+        if self._ended:
+            return None
+        self._sock.settimeout(_until(self._end))
+        return self._sock.recv_into(buffer)
+
+
+class _StaysOpen(io.BufferedReader):
+    """A buffer that `HTTPResponse` may close and that can still be asked what is left in it."""
 
     def close(self) -> None:
-        self._raw.close()
-        super().close()
+        """It holds nothing but memory."""
+
+
+def _until(end: float) -> float:
+    left = end - monotonic()
+    if left <= 0:
+        raise TimeoutError("it did not end in time")
+    return left
+
+
+def _connected(endpoint: Endpoint, connect_by: float) -> socket.socket:
+    addresses = _addresses(endpoint)
+    error: OSError = TimeoutError("no connection in time")
+    for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+        left = connect_by - monotonic()
+        if left <= 0:
+            break
+        sock = socket.socket(family, kind, protocol)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            # A fair share each, so that one that is silent leaves time for the next.
+            sock.settimeout(left / (len(addresses) - tried))
+            sock.connect(address)
+        except OSError as failure:
+            sock.close()
+            error = failure
+        else:
+            return sock
+    raise (NoTimeLeft if isinstance(error, TimeoutError) else NotConnected) from error
+
+
+def _addresses(endpoint: Endpoint) -> list[Any]:
+    try:
+        return socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise UnknownHost from error
+    except UnicodeError as error:
+        raise BadHost from error
+
+
+def _shaken_hands(
+    sock: socket.socket, endpoint: Endpoint, tls: ssl.SSLContext, seconds: float
+) -> ssl.SSLSocket:
+    """TLS over the socket, which is closed if that fails. The handshake has one bound in all."""
+    # A certificate knows neither the dot that may end a name nor the zone of an address.
+    name = endpoint.host.rstrip(".").partition("%")[0]
+    end = monotonic() + seconds
+    secured = None
+    try:
+        sock.settimeout(seconds)
+        secured = tls.wrap_socket(sock, server_hostname=name, do_handshake_on_connect=False)
+        secured.settimeout(_until(end))
+        secured.do_handshake()
+    except TimeoutError as error:
+        (secured or sock).close()
+        raise NoTimeLeft from error
+    except (OSError, ValueError):
+        (secured or sock).close()
+        raise
+    return secured

@@ -8,41 +8,35 @@ environment, and never unpacks a compressed answer.
 
 from __future__ import annotations
 
-import base64
-import logging
+import http.client
 import ssl
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, suppress
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Final
 
-import requests
-import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationValueError,
-    NameResolutionError,
-    NewConnectionError,
-)
 
 from pipeline import __version__
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
-from pipeline.masking import MASK, mask_url
 from pipeline.notification import Failed, Outcome, Refused
 from pipeline.targets.answer import Answer, judge
-from pipeline.targets.connection import BoundedAdapter
+from pipeline.targets.connection import (
+    BadHost,
+    Connections,
+    NotConnected,
+    NoTimeLeft,
+    NotTaken,
+    UnknownHost,
+)
+from pipeline.targets.endpoint import Endpoint, endpoint
 from pipeline.targets.settings import DeliverySettings
 
 READ_BYTES: Final = 64 * 1024
 KEPT_BYTES: Final = 1024
 
 _HEADERS = {"user-agent": f"tocsin/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
-_SHORTEST_SECRET, _SHORTEST_SECRET_IN_PATH = 4, 16
 
 
 class HttpSender:
@@ -53,61 +47,68 @@ class HttpSender:
     """
 
     def __init__(self, settings: DeliverySettings, clock: Callable[[], datetime]) -> None:
-        self._settings, self._clock = settings, clock
-        self._timeout = (settings.connect_timeout_seconds, settings.read_timeout_seconds)
+        self._clock, self._verify = clock, settings.verify
+        self._timeouts = settings.connect_timeout_seconds, settings.read_timeout_seconds
         tls = {True: _verifying(settings), False: _unverifying(settings)}
-        self._adapter = BoundedAdapter(tls, settings.per_target_concurrency)
-        _quieten_urllib3()
+        self._connections = Connections(tls, settings.per_target_concurrency, *self._timeouts)
 
     def post(
         self, url: str, body: bytes, headers: Mapping[str, str], verify: bool | None = None
     ) -> Outcome:
         """POST once. `verify` None means what the settings say. Credentials in the URL are sent
         as basic authentication."""
-        who = receiver(url)
         try:
-            request = requests.Request("POST", url, data=body, headers=_HEADERS | dict(headers))
-            prepared = request.prepare()
-        except (requests.RequestException, ValueError):
+            there = endpoint(url)
+        except ValueError:
+            who = receiver(url)
             return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
+        verify = self._verify if verify is None else verify
+        request = _request(there, body, headers)
         try:
-            response = self._adapter.send(
-                prepared,
-                stream=True,
-                timeout=self._timeout,
-                verify=self._settings.verify if verify is None else verify,
-            )
-        except (HTTPError, OSError) as error:
-            return self._outcome_of(error, who)
-        head = _without_secrets(_head(response.raw), url)
-        lower = {name.lower(): value for name, value in response.headers.items()}
-        return judge(Answer(url, response.status_code, lower, head), self._clock())
+            answer, head = self._connections.send(there, verify, request, _read)
+        except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
+            return self._outcome_of(error, there.who)
+        lower = {name.lower(): value for name, value in answer.headers.items()}
+        kept = there.masked(head) if head else ""
+        return judge(Answer(url, answer.status, lower, kept), self._clock())
 
     def close(self) -> None:
         """Close all connections that are not in use."""
-        self._adapter.close()
+        self._connections.close()
 
     def _outcome_of(self, error: Exception, who: str) -> Outcome:
         """What it means that no answer came."""
-        connect, read = self._timeout
-        causes = list(_causes(error))
-        for cause in causes:
-            match cause:
-                case LocationValueError():
-                    return Refused(f"{who} is not a host that can be called")
-                case NameResolutionError():
-                    return Failed(f"cannot find {who}: its name does not resolve")
-                case NewConnectionError():
-                    return Failed(f"cannot connect to {who}: {_plain_reason(causes)}")
-                case ConnectTimeoutError():
-                    return Failed(f"no connection to {who} within {connect:g} s")
-                case urllib3.exceptions.ReadTimeoutError():
-                    return Failed(f"no answer from {who} within {read:g} s")
-                case TimeoutError():
-                    return Failed(f"{who} did not take the request within {connect:g} s")
-                case ssl.SSLError():
-                    return Failed(f"no TLS with {who}: {_tls_reason(cause)}")
-        return Failed(f"no answer from {who}: {_plain_reason(causes)}")
+        connect, read = self._timeouts
+        match error:
+            case BadHost():
+                return Refused(f"{who} is not a host that can be called")
+            case UnknownHost():
+                return Failed(f"cannot find {who}: its name does not resolve")
+            case NoTimeLeft():
+                return Failed(f"no connection to {who} within {connect:g} s")
+            case NotConnected():
+                return Failed(f"cannot connect to {who}: {_plain_reason(error.__cause__)}")
+            case NotTaken():
+                return Failed(f"{who} did not take the request within {connect:g} s")
+            case TimeoutError():
+                return Failed(f"no answer from {who} within {read:g} s")
+            case ssl.SSLError():
+                return Failed(f"no TLS with {who}: {_tls_reason(error)}")
+        return Failed(f"no answer from {who}: {_plain_reason(error)}")
+
+
+def _request(there: Endpoint, body: bytes, headers: Mapping[str, str]) -> bytes:
+    """The whole request, to be sent at once. Raises `ValueError` for a line break in a header."""
+    length = {"Content-Length": len(body)}
+    lines = [
+        f"{name}: {value}\r\n"
+        for some in (_HEADERS | dict(headers), length, there.headers)
+        for name, value in some.items()
+    ]
+    block = "".join(lines)
+    if not block.count("\r") == block.count("\n") == len(lines):
+        raise ValueError("a header with a line break in it")
+    return f"{there.start}{block}\r\n".encode("latin-1") + body
 
 
 # --- TLS -----------------------------------------------------------------------------------------
@@ -157,21 +158,23 @@ def _unusable(setting: str, path: str, error: OSError) -> InvalidValue:
 # --- what came back ------------------------------------------------------------------------------
 
 
-def _head(raw: Any) -> str:
-    """The first KiB of the body as text. At most 64 KiB are read.
+def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, str]:
+    """The answer, and the first KiB of its body as text. At most 64 KiB are read.
 
     The status is known by now and is what counts, so a body that breaks off or does not end in
     time is cut, and its connection not used again.
     """
     head, count = b"", 0
-    encoding = raw.headers.get("content-encoding", "identity")
-    with closing(raw), suppress(HTTPError, OSError):
-        while count < READ_BYTES and (part := raw.read1(READ_BYTES - count)):
+    encoding = answer.headers.get("content-encoding", "identity")
+    try:
+        while count < READ_BYTES and (part := answer.read1(READ_BYTES - count)):
             count += len(part)
             head += part[: KEPT_BYTES - len(head)]
+    except (http.client.HTTPException, OSError):
+        answer.will_close = True
     if encoding.strip().lower() != "identity":
-        return f"<{count} bytes, not unpacked>" if count else ""
-    return _printable(head.decode("utf-8", "replace"))
+        return answer, f"<{count} bytes, not unpacked>" if count else ""
+    return answer, _printable(head.decode("utf-8", "replace"))
 
 
 def _printable(text: str) -> str:
@@ -179,40 +182,7 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
-def _without_secrets(text: str, url: str) -> str:
-    """The text with `***` for what the URL may hold of secrets: servers like to repeat it."""
-    for secret in sorted(_secrets(url), key=len, reverse=True):
-        text = text.replace(secret, MASK)
-    return mask_url(text)
-
-
-def _secrets(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
-    user, password = parts.username or "", parts.password or ""
-    if user or password:
-        pair = f"{unquote(user)}:{unquote(password)}"
-        yield base64.b64encode(pair.encode()).decode()
-    words = [password or user, unquote(password or user)]
-    words += [value for _, value in parse_qsl(parts.query)]
-    words += [pair.partition("=")[2] for pair in parts.query.split("&")]
-    yield from (word for word in words if len(word) >= _SHORTEST_SECRET)
-    for segment in parts.path.split("/"):
-        if len(segment) >= _SHORTEST_SECRET_IN_PATH:
-            yield segment
-            yield unquote(segment)
-
-
 # --- what went wrong -----------------------------------------------------------------------------
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The error and what it was made from, outermost first: requests and urllib3 wrap errors as
-    causes, as arguments or as `reason`."""
-    if error is None:
-        return
-    yield error
-    inner = [error.__cause__, getattr(error, "reason", None), *error.args]
-    yield from _causes(next((e for e in inner if isinstance(e, BaseException)), None))
 
 
 def _tls_reason(error: ssl.SSLError) -> str:
@@ -224,20 +194,10 @@ def _tls_reason(error: ssl.SSLError) -> str:
     return (error.reason or str(error)).replace("_", " ").lower()
 
 
-def _plain_reason(causes: list[BaseException]) -> str:
-    """The innermost cause in words. Texts of urllib3 and requests hold the URL: not those."""
-    for cause in reversed(causes):
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror.lower()
-    innermost = causes[-1]
-    if isinstance(innermost, ConnectionError):
+def _plain_reason(error: BaseException | None) -> str:
+    """An error in words that hold nothing of what was sent or received."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    if isinstance(error, ConnectionError):
         return "the connection was closed without one"
-    return f"what came was not HTTP ({type(innermost).__name__})"
-
-
-def _quieten_urllib3() -> None:
-    """urllib3 logs whole URLs, secrets and all, and warns of each unverified request, which is
-    what the action's URL or the settings asked for."""
-    for name in ("urllib3.connection", "urllib3.connectionpool"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
+    return f"what came was not HTTP ({type(error).__name__})"

@@ -14,6 +14,7 @@ import pytest
 from pipeline.errors import InvalidValue
 from pipeline.notification import Delivered, Failed, Outcome, Refused
 from pipeline.receiver import Callback, Receiver, Reply
+from pipeline.targets.endpoint import endpoint
 from pipeline.targets.http import KEPT_BYTES, READ_BYTES, HttpSender
 from pipeline.targets.settings import DeliverySettings
 
@@ -160,6 +161,83 @@ def test_a_connection_is_used_again(sender: HttpSender) -> None:
 
         assert unruly.connections == 1
     assert connections == [Delivered(200), Delivered(200)]
+
+
+def test_a_kept_connection_that_breaks_is_replaced_at_once(sender: HttpSender) -> None:
+    """delivery 3: the second request carries the same id as the first."""
+    requests: list[bytes] = []
+
+    def script(connection: socket.socket) -> None:
+        connection.sendall(OK)
+        if not requests:
+            requests.append(read_request(connection))
+            reset(connection)
+        else:
+            requests.append(read_request(connection))
+            connection.sendall(OK)
+
+    with Unruly(script) as unruly:
+        outcomes = [_post(sender, unruly.url) for _ in range(2)]
+        assert unruly.connections == 2
+        outcomes.append(_post(sender, unruly.url))
+
+    assert outcomes == [Delivered(200)] * 3
+    assert requests[0] == requests[1]
+
+
+def test_a_kept_connection_that_was_closed_is_not_used_again(sender: HttpSender) -> None:
+    with Unruly(say(OK)) as unruly:
+        outcomes = [_post(sender, unruly.url) for _ in range(3)]
+
+        assert unruly.connections == 3
+    assert outcomes == [Delivered(200)] * 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\nconnection: close\r\n\r\nyes",
+        b"HTTP/1.0 200 OK\r\ncontent-length: 3\r\n\r\nyes",
+        b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes, and more than was said",
+    ],
+    ids=["broken", "closing", "HTTP/1.0", "too long"],
+)
+def test_a_connection_whose_answer_does_not_end_well_is_not_used_again(
+    sender: HttpSender, ended: threading.Event, answer: bytes
+) -> None:
+    def script(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        ended.wait(60)
+
+    with Unruly(script) as unruly:
+        outcomes = [_post(sender, unruly.url) for _ in range(2)]
+
+        assert unruly.connections == 2
+    assert [type(outcome) for outcome in outcomes] == [Delivered, Delivered]
+
+
+def test_a_header_cannot_smuggle_another_in(sender: HttpSender, receiver: Receiver) -> None:
+    with pytest.raises(ValueError, match="line break"):
+        sender.post(receiver.url, b"", {"x": "y\r\nhost: elsewhere"})
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "start"),
+    [
+        ("http://h/", "h", "POST / HTTP/1.1\r\nHost: h\r\n"),
+        ("https://H:443/a b?q=ü#f", "h", "POST /a%20b?q=%C3%BC HTTP/1.1\r\nHost: h\r\n"),
+        ("https://user:pw@h:80", "h", "POST / HTTP/1.1\r\nHost: h:80\r\n"),
+        ("http://bücher.example/", "xn--bcher-kva.example", None),
+        ("http://[::1]:8080/", "::1", "POST / HTTP/1.1\r\nHost: [::1]:8080\r\n"),
+        ("http://[fe80::1%25eth0]/", "fe80::1%eth0", "POST / HTTP/1.1\r\nHost: [fe80::1]\r\n"),
+    ],
+)
+def test_a_url_says_whom_to_call_and_how(url: str, host: str, start: str | None) -> None:
+    found = endpoint(url)
+
+    assert found.host == host
+    assert found.start == (start or f"POST / HTTP/1.1\r\nHost: {host}\r\n")
 
 
 def test_credentials_in_the_url_are_sent_as_basic_authentication(

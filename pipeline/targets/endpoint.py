@@ -1,0 +1,94 @@
+"""Endpoint: what must be known of a URL to post to it, worked out once for each URL.
+
+Reading a URL takes longer than posting to it, and an alarm's action is posted to over and over.
+Pure. Used by `pipeline.targets.http` alone.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from pipeline.dispatch import receiver
+from pipeline.masking import MASK, mask_url
+
+_REMEMBERED = 4_096
+_PORTS = {"http": 80, "https": 443}
+_SHORTEST_SECRET, _SHORTEST_SECRET_IN_PATH = 4, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and how to post. `who` names it without secrets; `host` is ASCII, without brackets.
+
+    `start` is the request's first two lines, `headers` what the URL adds to the others: its
+    credentials, as basic authentication.
+    """
+
+    who: str
+    secure: bool
+    host: str
+    port: int
+    start: str
+    headers: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(repr=False)
+
+    def masked(self, text: str) -> str:
+        """The text with `***` for what the URL may hold of secrets: servers like to repeat it."""
+        for secret in self.secrets:
+            text = text.replace(secret, MASK)
+        return mask_url(text)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def endpoint(url: str) -> Endpoint:
+    """The endpoint of a URL. Raises `ValueError` for what is not a URL that can be called."""
+    try:
+        prepared = requests.Request("POST", url).prepare()
+        parts = parse_url(prepared.url or "")
+    except (requests.RequestException, HTTPError) as error:
+        raise ValueError("not a URL that can be called") from error
+    if parts.scheme not in _PORTS or not parts.host:
+        raise ValueError("not a URL that can be called over HTTP")
+    host = parts.host.removeprefix("[").removesuffix("]")
+    port = _PORTS[parts.scheme] if parts.port is None else parts.port
+    where = _host_header(parts.scheme, host, port)
+    authorization = prepared.headers.get("Authorization")
+    return Endpoint(
+        who=receiver(url),
+        secure=parts.scheme == "https",
+        host=host,
+        port=port,
+        start=f"POST {prepared.path_url} HTTP/1.1\r\nHost: {where}\r\n",
+        headers={"Authorization": authorization} if authorization else {},
+        secrets=tuple(sorted(set(_secrets(url)), key=len, reverse=True)),
+    )
+
+
+def _host_header(scheme: str, host: str, port: int) -> str:
+    """As RFC 9110 and 6874 want it: an IPv6 address in brackets, and no word of its zone."""
+    shown = f"[{host.partition('%')[0]}]" if ":" in host else host
+    return shown if port == _PORTS[scheme] else f"{shown}:{port}"
+
+
+def _secrets(url: str) -> Iterator[str]:
+    parts = urlsplit(url)
+    user, password = parts.username or "", parts.password or ""
+    if user or password:
+        pair = f"{unquote(user)}:{unquote(password)}"
+        yield base64.b64encode(pair.encode()).decode()
+    words = [password or user, unquote(password or user)]
+    words += [value for _, value in parse_qsl(parts.query)]
+    words += [pair.partition("=")[2] for pair in parts.query.split("&")]
+    yield from (word for word in words if len(word) >= _SHORTEST_SECRET)
+    for segment in parts.path.split("/"):
+        if len(segment) >= _SHORTEST_SECRET_IN_PATH:
+            yield segment
+            yield unquote(segment)
