@@ -206,6 +206,16 @@ class Outbox(Protocol):
         again changes nothing.
         """
 
+    def exchange(
+        self,
+        results: Sequence[tuple[Delivery, Attempt, Step]],
+        limit: int,
+        lease: timedelta,
+        now: datetime,
+        busy: Collection[str] = (),
+    ) -> list[Delivery]:
+        """`finish` these and `claim` those, in one transaction."""
+
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
 

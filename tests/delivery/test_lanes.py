@@ -17,6 +17,10 @@ def _claimed(*hosts: str) -> list[Claimed]:
     return [Claimed(a_delivery(f"https://{host}/hook"), NOON) for host in hosts]
 
 
+def _begun(lanes: Lanes) -> list[Claimed]:
+    return list(iter(lanes.begin, None))
+
+
 def _hosts(begun: list[Claimed]) -> list[str]:
     return [receiver(one.delivery.action).removeprefix("https://") for one in begun]
 
@@ -25,7 +29,7 @@ def test_one_receiver_gets_its_share_and_the_next_gets_the_rest() -> None:
     lanes = Lanes(threads=4, per_receiver=2)
     lanes.add(_claimed("a", "a", "a", "a", "b"))
 
-    assert sorted(_hosts(lanes.begin())) == ["a", "a", "b"]
+    assert sorted(_hosts(_begun(lanes))) == ["a", "a", "b"]
     assert lanes.free == 1
 
 
@@ -33,11 +37,11 @@ def test_what_waits_goes_when_one_before_it_has_ended() -> None:
     lanes = Lanes(threads=4, per_receiver=1)
     first, second = _claimed("a", "a")
     lanes.add([first, second])
-    lanes.begin()
+    assert lanes.begin() == first
 
-    assert lanes.begin() == []
+    assert lanes.begin() is None
     lanes.end(first.delivery)
-    assert lanes.begin() == [second]
+    assert lanes.begin() == second
 
 
 def test_receivers_take_turns_when_threads_are_few() -> None:
@@ -45,8 +49,8 @@ def test_receivers_take_turns_when_threads_are_few() -> None:
     lanes.add(_claimed("a", "a", "b"))
     order = []
     while begun := lanes.begin():
-        order += _hosts(begun)
-        lanes.end(begun[0].delivery)
+        order += _hosts([begun])
+        lanes.end(begun.delivery)
 
     assert order == ["a", "b", "a"]
 
@@ -65,13 +69,42 @@ def test_a_receiver_is_busy_while_it_is_full_or_something_waits_for_it() -> None
     assert lanes.busy == set()
 
 
+def test_a_lane_that_runs_dry_is_stocked_with_more_and_one_that_hangs_is_not() -> None:
+    lanes = Lanes(threads=3, per_receiver=1)
+    stocks = []
+    for _ in range(6):
+        stocks.append(lanes.wanted)
+        lanes.add(_claimed("hanging", *["fast"] * stocks[-1]))
+        while begun := lanes.begin():
+            if receiver(begun.delivery.action) == "https://fast":
+                lanes.end(begun.delivery)
+
+    assert stocks == [3, 4, 16, 64, 256, 512]
+    assert lanes.busy == {"https://hanging"}
+
+
+def test_a_stocked_lane_is_busy_until_half_of_it_is_left() -> None:
+    lanes = Lanes(threads=4, per_receiver=1)
+    (first,) = _claimed("a")
+    lanes.add([first])
+    lanes.begin()
+    lanes.end(first.delivery)
+    lanes.add(_claimed("a", "a", "a", "a"))
+    busy = []
+    while begun := lanes.begin():
+        busy.append(bool(lanes.busy))
+        lanes.end(begun.delivery)
+
+    assert busy == [True, True, False, False]
+
+
 def test_what_waits_can_be_taken_out() -> None:
     lanes = Lanes(threads=1, per_receiver=1)
     waiting = _claimed("a", "b")
     lanes.add(waiting)
 
     assert lanes.clear() == [one.delivery for one in waiting]
-    assert (lanes.begin(), lanes.busy) == ([], set())
+    assert (lanes.begin(), lanes.busy) == (None, set())
 
 
 @given(
@@ -90,7 +123,7 @@ def test_bounds_hold_and_everything_is_begun_once_in_order(
         new = _claimed(*hosts)
         added += new
         lanes.add(new)
-        started = lanes.begin()
+        started = _begun(lanes)
         begun += started
         flying += started
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, update
 
 from pipeline.notification import Attempt, Delivery, Refused
 from pipeline.retry import DeadLetter, Done, RetryAt, Step
@@ -42,6 +42,8 @@ _SETTLED_COLUMNS = (
     _delivery.last_error,
 )
 
+Result: TypeAlias = tuple[Delivery, Attempt, Step]
+
 
 class SqlOutbox(Part):
     """The notifier's half of `store.base.Outbox`."""
@@ -54,46 +56,36 @@ class SqlOutbox(Part):
         Those for a `busy` receiver (`dispatch.receiver(action)`) are left for later, so that one
         that hangs does not stand before the others, however many wait for it (delivery 8).
         """
-        due = (_delivery.state == "pending") & (_delivery.due_at <= now)
-        if busy:
-            due &= _delivery.receiver.not_in(sorted(busy))
-        with self._database.read() as connection:
-            if not connection.scalar(select(exists().where(due))):
-                return []  # the common case, for which nobody has to wait
-        with self._database.write() as connection:
-            rows = _take(connection, due, limit)
-            token = self._new_id()
-            leased = {"due_at": now + lease, "lease": token}
-            claimed = [{"delivery_id": row.delivery_id, **leased} for row in rows]
-            update_all(connection, schema.delivery, "delivery_id", claimed)
-            disabled = disabled_reasons(connection, {row.action for row in rows})
-        return [delivery_from(row, token, disabled) for row in rows]
+        return self.exchange((), limit, lease, now, busy)
 
-    def finish(self, results: Sequence[tuple[Delivery, Attempt, Step]]) -> None:
+    def finish(self, results: Sequence[Result]) -> None:
         """Record each attempt, and the step that follows it, in one transaction.
 
         A step other than Done is ignored for a delivery whose lease another notifier now holds.
         An attempt whose outcome is `Refused(gone=True)` disables its action. What is recorded
         already changes nothing: who lost the answer to a commit says it again.
         """
-        if not results:
-            return
+        self.exchange(results, 0, timedelta(), self._clock())
+
+    def exchange(
+        self,
+        results: Sequence[Result],
+        limit: int,
+        lease: timedelta,
+        now: datetime,
+        busy: Collection[str] = (),
+    ) -> list[Delivery]:
+        """`finish` these and `claim` those, in one transaction.
+
+        Whatever others may make it wait for comes before the claim, which waits for nobody.
+        """
+        due = _due(now, busy)
+        if not results and not (limit and self._any(due)):
+            return []  # the common case, for which nobody has to wait
         with self._database.write() as connection:
-            rows = _locked(connection, {delivery.delivery_id for delivery, _, _ in results})
-            recorded = _recorded(connection, rows, results)
-            attempts = []
-            for delivery, attempt, step in results:
-                row = rows.get(delivery.delivery_id)
-                if row is None:  # a person has deleted it meanwhile
-                    continue
-                if (delivery.delivery_id, attempt.started_at) in recorded:
-                    continue
-                row["attempts"] += 1
-                attempts.append(attempt_row(attempt, row["attempts"]))
-                row |= _settled(row, delivery, attempt, step)
-            insert_all(connection, schema.attempt, attempts)
-            update_all(connection, schema.delivery, "delivery_id", list(rows.values()))
-            _disable_gone(connection, results)
+            if results:
+                _settle(connection, results)
+            return self._take(connection, due, limit, now + lease) if limit else []
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
@@ -107,6 +99,22 @@ class SqlOutbox(Part):
             given_back = update(schema.delivery).where(still_held).values(due_at=now, lease="")
             execute_given(connection, given_back, key, held)
             announce_deliveries(connection)
+
+    def _any(self, due: ColumnElement[bool]) -> bool:
+        with self._database.read() as connection:
+            return bool(connection.scalar(select(exists().where(due))))
+
+    def _take(
+        self, connection: Connection, due: ColumnElement[bool], limit: int, until: datetime
+    ) -> list[Delivery]:
+        """Claim due deliveries until then."""
+        rows = _locked_due(connection, due, limit)
+        token, key = self._new_id(), _delivery.delivery_id
+        claimed = update(schema.delivery).where(among(connection, key))
+        leased = claimed.values(due_at=until, lease=token)
+        execute_given(connection, leased, [key], [(row.delivery_id,) for row in rows])
+        disabled = disabled_reasons(connection, {row.action for row in rows})
+        return [delivery_from(row, token, disabled) for row in rows]
 
 
 def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
@@ -136,7 +144,14 @@ def enable(connection: Connection, actions: Iterable[str]) -> None:
     execute_given(connection, enabled, [key], [(action,) for action in sorted(set(actions))])
 
 
-def _take(connection: Connection, due: Any, limit: int) -> Sequence[Any]:
+def _due(now: datetime, busy: Collection[str]) -> ColumnElement[bool]:
+    due = (_delivery.state == "pending") & (_delivery.due_at <= now)
+    return due & _delivery.receiver.not_in(sorted(busy)) if busy else due
+
+
+def _locked_due(
+    connection: Connection, due: ColumnElement[bool], limit: int
+) -> Sequence[Row[Any]]:
     """Due deliveries with what they tell, locked; those that others are claiming are left out."""
     told = _notification.notification_id == _delivery.notification_id
     statement = (
@@ -148,6 +163,24 @@ def _take(connection: Connection, due: Any, limit: int) -> Sequence[Any]:
         .with_for_update(of=schema.delivery, skip_locked=True)
     )
     return connection.execute(statement).all()
+
+
+def _settle(connection: Connection, results: Sequence[Result]) -> None:
+    rows = _locked(connection, {delivery.delivery_id for delivery, _, _ in results})
+    recorded = _recorded(connection, rows, results)
+    attempts = []
+    for delivery, attempt, step in results:
+        row = rows.get(delivery.delivery_id)
+        if row is None:  # a person has deleted it meanwhile
+            continue
+        if (delivery.delivery_id, attempt.started_at) in recorded:
+            continue
+        row["attempts"] += 1
+        attempts.append(attempt_row(attempt, row["attempts"]))
+        row |= _settled(row, delivery, attempt, step)
+    insert_all(connection, schema.attempt, attempts)
+    update_all(connection, schema.delivery, "delivery_id", list(rows.values()))
+    _disable_gone(connection, results)
 
 
 def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, dict[str, Any]]:
@@ -163,7 +196,7 @@ def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, 
 def _recorded(
     connection: Connection,
     rows: Mapping[str, Mapping[str, Any]],
-    results: Sequence[tuple[Delivery, Attempt, Step]],
+    results: Sequence[Result],
 ) -> set[tuple[str, datetime]]:
     """Delivery and time of the attempts that may be among the results a second time.
 
@@ -209,9 +242,7 @@ def _ended(state: str, at: datetime, error: str) -> dict[str, Any]:
     }
 
 
-def _disable_gone(
-    connection: Connection, results: Sequence[tuple[Delivery, Attempt, Step]]
-) -> None:
+def _disable_gone(connection: Connection, results: Sequence[Result]) -> None:
     rows = {}
     for delivery, attempt, _ in results:
         if isinstance(attempt.outcome, Refused) and attempt.outcome.gone:
