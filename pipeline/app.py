@@ -34,6 +34,7 @@ from pipeline.normalise import Normaliser, compiled
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
 from pipeline.process import Part, Process
+from pipeline.pruner import Pruner
 from pipeline.publishers import Publishers, from_url
 from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
@@ -224,6 +225,8 @@ class Application:
         outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
+        if self.settings.retention.enabled:
+            process.add_stage([self.pruner()])
         if listen:
             # In the process that also notifies, HTTP is on unless it is turned off.
             http = notify if self.settings.http.enabled is None else self.settings.http.enabled
@@ -254,6 +257,16 @@ class Application:
         if not is_worker:
             self._open.callback(outside.serve().close)
         return outside
+
+    def pruner(self) -> Pruner:
+        """What removes what is too old."""
+        return Pruner(
+            self.store,
+            self.settings.retention,
+            clock=self.clock,
+            new_id=self.new_id,
+            log=self._log,
+        )
 
     def supervisor(self, command: WorkerCommand, workers: int) -> Supervisor:
         """The parent of so many workers."""

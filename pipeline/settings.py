@@ -35,6 +35,7 @@ from pipeline.normalise.settings import NormaliseSettings
 from pipeline.option_schema import options_of
 from pipeline.option_sources import fill, variable
 from pipeline.process import ProcessSettings
+from pipeline.pruner import RetentionSettings
 from pipeline.publishers import from_url
 from pipeline.publishers.alarms import AlarmsPublisher
 from pipeline.publishers.base import Broker, Tools
@@ -83,6 +84,7 @@ class Settings:
     self_notifications: SelfNotificationSettings = field(default_factory=SelfNotificationSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
+    retention: RetentionSettings = field(default_factory=RetentionSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)

@@ -17,6 +17,7 @@ import click
 from pipeline.errors import ConfigError, InvalidValue, TocsinError
 
 if TYPE_CHECKING:
+    from pipeline.pruner import Pruner
     from pipeline.settings import Settings
     from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
@@ -42,6 +43,9 @@ class Application(Protocol):
 
     def new_id(self) -> str:
         """A new unique id."""
+
+    def pruner(self) -> Pruner:
+        """What removes what is too old."""
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         """Take a rejected event in again; the reason, if it is rejected again."""

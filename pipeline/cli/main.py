@@ -17,6 +17,7 @@ from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
 from pipeline.cli.demo import demo
 from pipeline.cli.events import normalise, replay
+from pipeline.cli.expire import expire
 from pipeline.cli.processes import listener, notifier, run
 from pipeline.cli.rejected import rejected
 from pipeline.cli.status import status
@@ -47,7 +48,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 for command in (
     *(run, listener, notifier, demo),
     *(alarm, delivery, dead_letter, rejected, event),
-    *(check, config, normalise, replay, status, completion),
+    *(check, config, normalise, replay, expire, status, completion),
 ):
     root.add_command(command)
 

@@ -12,9 +12,11 @@ from itertools import count
 from typing import Any
 
 import click
+import structlog
 from click.testing import CliRunner, Result
 
 from pipeline.cli.base import TocsinGroup
+from pipeline.pruner import Pruner, RetentionSettings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 
@@ -31,6 +33,7 @@ class TestApplication:
         self.now = NOON
         self.rejects: str | None = None
         self.replayed: list[RejectedEvent] = []
+        self.retention = RetentionSettings()
         self._ids = count(1)
 
     @property
@@ -43,6 +46,15 @@ class TestApplication:
 
     def new_id(self) -> str:
         return f"00000000-0000-0000-0000-{next(self._ids):012}"
+
+    def pruner(self) -> Pruner:
+        return Pruner(
+            self.store,
+            self.retention,
+            clock=self.clock,
+            new_id=self.new_id,
+            log=structlog.get_logger(),
+        )
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         self.replayed.append(rejected)

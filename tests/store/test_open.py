@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -16,6 +18,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.store import schema
+from pipeline.store.retention import Kept
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 from pipeline.store.sql import SqlStore
 
@@ -186,3 +189,21 @@ def test_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(StoreUnavailable, match=r"(Not a directory|File exists)"):
         SqlStore.open(DatabaseSettings(url=f"sqlite:///{tmp_path}/file/tocsin.sqlite"))
+
+
+def test_tables_of_an_older_program_are_upgraded_with_what_is_in_them(database_url: str) -> None:
+    settings = DatabaseSettings(url=database_url)
+    engine = create_engine(parse_url(database_url))
+    config = Config()
+    config.set_main_option("script_location", "pipeline.store:migrations")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(text("INSERT INTO deleted_alarm VALUES ('a-1', 7)"))
+        connection.execute(text("UPDATE revision SET value = 7"))
+    engine.dispose()
+
+    with SqlStore.open(settings) as store:
+        assert list(store.changes_since(0).deleted) == ["a-1"]
+        assert store.prunable(Kept.DELETED_ALARMS, datetime.now(UTC) - timedelta(hours=1)) == 0
+        assert store.prunable(Kept.DELETED_ALARMS, datetime.now(UTC) + timedelta(hours=1)) == 1

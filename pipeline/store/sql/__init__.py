@@ -22,6 +22,7 @@ from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlPublications, SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
+from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
 
@@ -54,9 +55,10 @@ class SqlStore(
     SqlRejectedEvents,
     SqlPublications,
     SqlArchive,
+    SqlRetention,
     SqlStatus,
 ):
-    """The store: every protocol of `pipeline.store.base` and `pipeline.store.archive`."""
+    """The store: every protocol of `pipeline.store.base`, `.archive` and `.retention`."""
 
     @classmethod
     def open(

@@ -67,7 +67,7 @@ class SqlArchive(Part):
             return
         with self._database.write() as connection:
             new = insert_absent(connection, schema.event, rows, _event.message_id, _event.sequence)
-            traits = [row for key, place in new.items() for row in _trait_rows(by_id[key], place)]
+            traits = [row for key, place in new.items() for row in trait_rows(by_id[key], place)]
             # In the index's order, so that what stands together is written together.
             traits.sort(key=itemgetter("name", "value"))
             insert_all(connection, schema.event_trait, traits)
@@ -140,7 +140,8 @@ def _may_hold_nan(event: Event) -> bool:
     return bool(event.raw) or not all(map(math.isfinite, floats))
 
 
-def _trait_rows(event: Event, sequence: int) -> Iterator[dict[str, Any]]:
+def trait_rows(event: Event, sequence: int) -> Iterator[dict[str, Any]]:
+    """The rows of an event's traits. Removing it asks for them again: they may never change."""
     values = {storable_key(name): trait_key(value) for name, value in event.values.items()}
     for name, value in values.items():
         yield {

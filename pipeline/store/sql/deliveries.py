@@ -131,13 +131,13 @@ class SqlDeliveries(Part):
         purged = 0
         with self._database.write() as connection:
             while rows := connection.execute(some).all():
-                _delete(connection, rows)
+                remove_deliveries(connection, rows)
                 purged += len(rows)
         return purged
 
 
-def _delete(connection: Connection, rows: Sequence[Any]) -> None:
-    """Delete deliveries and their attempts, and notifications that no delivery is left of."""
+def remove_deliveries(connection: Connection, rows: Sequence[Any]) -> None:
+    """Remove deliveries and their attempts, and notifications that no delivery is left of."""
     ids = [(row.delivery_id,) for row in rows]
     for table in (schema.attempt, schema.delivery):
         key = table.c.delivery_id
