@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from pipeline import logs, settings, yaml_source
+from pipeline import __version__, logs, settings, yaml_source
 from pipeline.alarms.live import LiveAlarms
 from pipeline.arrivals import ArrivalWatch
 from pipeline.errors import ConfigError, InvalidValue, Problem
@@ -45,6 +45,7 @@ from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
+from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Application:
             log=self._log,
             wake=wake,
             observer=self._observer,
+            tracing=self.tracing,
         )
         feed.load()
         if self._outside:
@@ -239,6 +241,15 @@ class Application:
             outside.show(process)
         return process
 
+    @cached_property
+    def tracing(self) -> Tracing:
+        """Traces what the settings say. Raises `InvalidValue` where OpenTelemetry is missing."""
+        if not self.settings.tracing.enabled:
+            return Tracing()
+        tracing = switched_on(self.settings.tracing, __version__)
+        self._open.callback(tracing.close)
+        return tracing
+
     @property
     def _observer(self) -> Observer | None:
         return self._outside.metrics if self._outside else None
@@ -309,6 +320,7 @@ class Application:
             random=random,
             log=self._log,
             observer=self._observer,
+            tracing=self.tracing,
         )
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:

@@ -35,7 +35,8 @@ class Delivery:
 
     `delivery_id` is the `webhook-id` of every attempt. `attempts` counts those already made.
     `lease` is the claim under which this notifier holds it. `disabled` says why the action takes
-    nothing any more (a 410, delivery 4), `''` while it does.
+    nothing any more (a 410, delivery 4), `''` while it does. `trace` is the context of the
+    trace that it goes on with (`pipeline.tracing`), `''` for none.
     """
 
     delivery_id: str
@@ -44,6 +45,7 @@ class Delivery:
     notification: Notification
     lease: str = ""
     disabled: str = ""
+    trace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

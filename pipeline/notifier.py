@@ -29,6 +29,7 @@ from pipeline.retry import DeadLetter, Done, RetryAt, Step, next_step
 from pipeline.store.base import Outbox
 from pipeline.targets.base import Target
 from pipeline.targets.settings import DeliverySettings
+from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _BETWEEN_TRANSACTIONS_SECONDS = 0.02
@@ -59,11 +60,13 @@ class Notifier:
         random: Callable[[], float],
         log: Any,
         observer: Observer | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         _check(settings)
         self._outbox, self._targets, self._settings = outbox, targets, settings
         self._clock, self._random, self._log = clock, random, log
         self._observer, self.pulse = observer or Observer(), Pulse()
+        self._tracing = tracing or Tracing()
         self._delays = settings.retry_delays
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._longest_attempt = timedelta(seconds=settings.longest_attempt_seconds)
@@ -224,7 +227,9 @@ class Notifier:
     def _attempt(self, delivery: Delivery) -> Attempt:
         started_at, began = self._clock(), monotonic()
         try:
-            outcome = self._outcome(delivery)
+            with self._tracing.delivery(delivery) as traced:
+                outcome = self._outcome(traced.delivery)
+                traced.ended(outcome)
         except Exception as error:  # noqa: BLE001 - the top of a thread: a bug loses no delivery
             self._log.exception("delivery.bug", delivery_id=delivery.delivery_id)
             outcome = Failed(f"Tocsin failed on it: {type(error).__name__}")

@@ -45,6 +45,7 @@ from pipeline.routing import RoutingSettings
 from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
 from pipeline.targets.settings import DeliverySettings
+from pipeline.tracing import TracingSettings
 
 PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
@@ -88,6 +89,7 @@ class Settings:
     process: ProcessSettings = field(default_factory=ProcessSettings)
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
+    tracing: TracingSettings = field(default_factory=TracingSettings)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from pipeline.observer import Observer
 from pipeline.publishers.base import Publisher
 from pipeline.routing import Routes
 from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
+from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _KEPT_BODY_BYTES = 1024 * 1024
@@ -56,6 +57,7 @@ class Decided(NamedTuple):
     rejected: str = ""
     alarm_id: str = ""
     publishers: tuple[str, ...] = ()
+    span: Any = None
 
 
 @dataclass(slots=True)
@@ -87,11 +89,12 @@ class Worker:
         log: Any,
         wake: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         self._normaliser, self._routes = normaliser, routes
         self._publisher, self._alarms, self._store = publisher, alarms, store
         self._clock, self._new_id, self._log, self._wake = clock, new_id, log, wake
-        self._observer = observer or Observer()
+        self._observer, self._tracing = observer or Observer(), tracing or Tracing()
         self._stopping = threading.Event()
         self.tally = Tally()
 
@@ -137,6 +140,8 @@ class Worker:
             took = perf_counter() - began
             source, size = messages[0].source, len(messages)
             self._observer.decided(source, size, for_alarms, decided, now, took)
+            if decided:
+                decided = self._tracing.decided(decided, took)
         return decided or None
 
     def understand(self, message: Message) -> str | None:
@@ -166,10 +171,11 @@ class Worker:
         batch finds written. Raises `Stopped` when told to stop while the store is away.
         """
         began = perf_counter()
-        unpublished = self._publish(decisions)
-        fired = self._write(decisions[:_WRITTEN_AT_ONCE], unpublished)
-        for start in range(_WRITTEN_AT_ONCE, len(decisions), _WRITTEN_AT_ONCE):
-            fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
+        with self._tracing.commit(decisions):
+            unpublished = self._publish(decisions)
+            fired = self._write(decisions[:_WRITTEN_AT_ONCE], unpublished)
+            for start in range(_WRITTEN_AT_ONCE, len(decisions), _WRITTEN_AT_ONCE):
+                fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
         self.tally.fired += fired
         self._observer.committed(fired, perf_counter() - began)
         if fired:
@@ -241,7 +247,7 @@ class Worker:
         with self._store.begin() as transaction:
             alarms, transitions = self._transitions(transaction, decisions, now)
             if transitions:
-                transaction.save_transitions(transitions)
+                transaction.save_transitions(self._tracing.marked(transitions, decisions))
             if rejected:
                 transaction.save_rejected(rejected)
             if unpublished:

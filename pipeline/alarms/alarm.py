@@ -117,7 +117,8 @@ class Alarm:
 class Transition:
     """An alarm fired: `alarm` is as it was before, `event` what it fired on, `at` aware UTC.
 
-    With `repeat_actions`, `previous` and `current` may be the same state (alarms 11).
+    With `repeat_actions`, `previous` and `current` may be the same state (alarms 11). `trace` is
+    the context of the trace that it belongs to (`pipeline.tracing`), `''` for none.
     """
 
     alarm: Alarm
@@ -126,6 +127,7 @@ class Transition:
     current: State
     reason: str
     at: datetime
+    trace: str = ""
 
     @property
     def reason_data(self) -> Mapping[str, Any]:

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0004"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -134,6 +134,8 @@ notification = Table(
     Column("reason_data", PlainText, nullable=False),
     Column("message_id", WireKey, nullable=False),
     Column("created_at", Instant, nullable=False),
+    # The trace that it goes on with (`pipeline.tracing`), where there is one.
+    Column("trace_context", PlainText),
     Index("ix_notification_alarm_id", "alarm_id"),
     Index("ix_notification_message_id", "message_id"),
 )

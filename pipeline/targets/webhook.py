@@ -14,6 +14,7 @@ from urllib.parse import parse_qs
 
 from pipeline.notification import Delivery, Notification, Outcome
 from pipeline.targets.base import Tools
+from pipeline.tracing import trace_headers
 
 
 class WebhookTarget:
@@ -55,12 +56,14 @@ def body(notification: Notification) -> bytes:
 
 
 def headers(delivery: Delivery) -> dict[str, str]:
-    """Aodh's headers and the delivery's id. Aodh makes a new request id for each call; here it
-    stays with the delivery, so that it finds every attempt in the receiver's log."""
+    """Aodh's headers, the delivery's id, and its trace if it has one. Aodh makes a new request id
+    for each call; here it stays with the delivery, so that it finds every attempt in the
+    receiver's log."""
     return {
         "content-type": "application/json",
         "x-openstack-request-id": f"req-{delivery.delivery_id}",
         "webhook-id": delivery.delivery_id,
+        **trace_headers(delivery.trace),
     }
 
 

@@ -145,6 +145,7 @@ class SqlTransaction:
             "reason_data": reason_data.of(transition),
             "message_id": transition.event.message_id,
             "created_at": transition.at,
+            "trace_context": transition.trace or None,
         }
 
     def _delivery_rows(

@@ -126,6 +126,7 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
         notification=notification_from(row),
         lease=lease,
         disabled=disabled.get(storable_key(row.action), ""),
+        trace=row.trace_context or "",
     )
 
 
