@@ -37,6 +37,7 @@ _EVERYTHING = select(
     _notification.reason,
     _notification.reason_data,
     _notification.message_id,
+    _notification.trace_context,
 ).join_from(
     schema.delivery,
     schema.notification,
