@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import confluent_kafka
 import pytest
 from kombu import Exchange
 
@@ -22,6 +24,7 @@ from pipeline.listeners.bus.connection import check, connection, name_of
 from listeners.contract import Feed, ListenerContract, RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log
 from listeners.redis_server import OwnRedis
+from publishers.sinks import Wire
 from waiting import DEADLINE_SECONDS, eventually, running
 
 
@@ -261,6 +264,61 @@ def test_queue_is_bound_to_its_exchange(own_redis: OwnRedis, queue: str) -> None
             bus.Producer().publish({"n": 1}, exchange=exchange, routing_key=queue)
         eventually(lambda: worker.committed, "the message")
     assert json.loads(worker.committed[0].body) == {"n": 1}
+
+
+# --- AMQP, Kafka -----------------------------------------------------------------------------
+
+
+def test_batch_whose_connection_broke_during_the_commit_comes_again(
+    amqp_url: str, queue: str
+) -> None:
+    """delivery 1"""
+    parts = urlsplit(amqp_url)
+    wire = Wire(parts.hostname or "localhost", parts.port or 5672)
+    url = f"amqp://guest:guest@127.0.0.1:{wire.port}//"
+    settings, worker = settings_for(queue), RecordingWorker()
+    worker.hold()
+    Broker(amqp_url).declare(queue, durable=True)
+    Broker(amqp_url).send(queue, [b"{}"])
+    with running(a_listener(url, settings, worker)):
+        assert worker.committing.wait(DEADLINE_SECONDS)
+        wire.cut()
+        worker.release()
+        eventually(lambda: len(worker.committed) == 2, "committed again")
+        eventually(lambda: wire.connections == 2, "connected again")
+    wire.close()
+    assert Broker(amqp_url).ready(queue) == 0
+    Broker(amqp_url).delete(queue)
+
+
+def test_kafka_commits_offsets_after_our_commit() -> None:
+    """On the broker that the Kafka client brings for tests; also what kombu did not send."""
+    producer = confluent_kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1})
+    (broker,) = producer.list_topics(timeout=10).brokers.values()
+    url = f"confluentkafka://{broker.host}:{broker.port}"
+    settings, worker = settings_for("events"), RecordingWorker()
+    worker.hold()
+    producer.produce("events", b'{"n": 0}')
+    producer.flush(10)
+    send(url, settings, [b'{"n": 1}', b'{"n": 2}'])
+    group = {"bootstrap.servers": url.partition("//")[2], "group.id": "events-consumer-group"}
+    looking = confluent_kafka.Consumer(group)
+
+    def acknowledged() -> int:
+        partitions = [confluent_kafka.TopicPartition("events", n) for n in range(4)]
+        return sum(max(one.offset, 0) for one in looking.committed(partitions, timeout=10))
+
+    with running(a_listener(url, settings, worker)):
+        assert worker.committing.wait(DEADLINE_SECONDS)
+        assert acknowledged() == 0
+        worker.release()
+        eventually(lambda: acknowledged() == 3, "offsets committed")
+    looking.close()
+    assert sorted(message.body for message in worker.committed) == [
+        b'{"n": 0}',
+        b'{"n": 1}',
+        b'{"n": 2}',
+    ]
 
 
 # --- URLs ------------------------------------------------------------------------------------

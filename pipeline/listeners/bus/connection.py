@@ -26,7 +26,7 @@ _OFFERED = (
     "amqp", "amqps", "confluentkafka", "filesystem", "memory", "redis", "rediss", "sqs",
 )  # fmt: skip
 _ANSWER_SECONDS = 15.0
-_LIBRARIES = {"sqs": "kombu[sqs]", "confluentkafka": "kombu[confluentkafka]", "redis": "redis"}
+_LIBRARIES = {"kafka": "kombu[confluentkafka]", "redis": "redis"}
 
 
 def connection(url: str, settings: BusSettings) -> Connection:
@@ -58,7 +58,7 @@ def scheme_of(url: str) -> str:
     try:
         resolve_transport(scheme)
         parse_url(url)
-    except ImportError as error:
+    except (ImportError, NameError) as error:  # NameError: confluentkafka without its client
         library = _LIBRARIES.get(scheme, f"kombu[{scheme}]")
         raise _unusable(url, f"needs a library: pip install '{library}' ({error})") from error
     except (ValueError, KeyError):
@@ -89,7 +89,7 @@ def _defaults(scheme: str, settings: BusSettings) -> Mapping[str, Any]:
         timeouts = {"read_timeout": _ANSWER_SECONDS, "write_timeout": _ANSWER_SECONDS}
     elif scheme == "sqs":
         timeouts = {"wait_time_seconds": 1}
-    elif scheme == "confluentkafka":
+    elif scheme in ("kafka", "confluentkafka"):
         timeouts = {"wait_time_seconds": 0.2}
     return {
         "polling_interval": settings.poll_seconds,

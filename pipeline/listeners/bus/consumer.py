@@ -126,12 +126,14 @@ def _in_memory(connection: Connection) -> bool:
 
 def _tolerant(message_class: Any) -> Any:
     """The transport's message class, which also takes what kombu did not make."""
+    is_kafka = message_class.__module__.endswith("kafka")
 
     class Tolerant(message_class):  # type: ignore[misc]  # which class, kombu decides
         def __init__(self, payload: Any, channel: Any = None, **more: Any) -> None:
             if not received.is_wrapped(payload):
-                topic = payload.get("topic") if isinstance(payload, dict) else None
-                payload = received.wrapped(payload, str(uuid.uuid4())) | {"topic": topic}
+                # kombu adds the topic to what it reads from Kafka, and wants it there.
+                added = {"topic": payload.pop("topic")} if is_kafka else {}
+                payload = received.wrapped(payload, str(uuid.uuid4())) | added
             super().__init__(payload, channel=channel, **more)
 
     return Tolerant
