@@ -70,9 +70,10 @@ def scrub_head(body: bytes, size: int) -> tuple[bytes, bool]:
 
     Finds keys at any depth of JSON inside JSON strings. A compressed body comes out unpacked, as
     far as that goes, because its secrets can be masked in no other way; as a few bytes may be made
-    to unpack to many, it is cut before it is searched.
+    to unpack to many, it is cut before it is searched. One of which nothing unpacks, or which only
+    begins like a compressed one, stays as it came.
     """
-    text = unpacked_as_far_as_possible(body)
+    text = unpacked_as_far_as_possible(body) or body
     return _scrubbed(text[:size]), len(text) > size
 
 
