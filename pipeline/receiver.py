@@ -157,9 +157,12 @@ class _Connection(BaseHTTPRequestHandler):
             self.close_connection = True
             self._reply(Reply(413))
             return
+        body = self.rfile.read(length)
+        if len(body) < length:  # broken off by the sender: no request has come
+            self.close_connection = True
+            return
         named = {name.lower(): value for name, value in self.headers.items()}
-        callback = Callback(self.command, self.path, named, self.rfile.read(length))
-        self._reply(self.server.receiver.take(callback))
+        self._reply(self.server.receiver.take(Callback(self.command, self.path, named, body)))
 
     do_PUT = do_GET = do_DELETE = do_POST
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,16 @@ def test_a_body_beyond_the_limit_is_not_read(receiver: Receiver) -> None:
     answer = requests.post(receiver.url, headers={"content-length": "99999999999"}, timeout=9)
 
     assert (answer.status_code, receiver.callbacks) == (413, [])
+
+
+def test_a_request_that_is_broken_off_is_none(receiver: Receiver) -> None:
+    """As when the notifier is killed between a request's head and its body."""
+    with socket.create_connection((receiver.host, receiver.port), timeout=9) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n{")
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(1) == b"", "it is not answered"
+
+    assert receiver.callbacks == []
 
 
 def test_closing_breaks_connections_off_and_frees_the_port() -> None:
