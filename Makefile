@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Most tests wait for servers and processes, so more of them at once than there are cores.
 JOBS ?= 3
 
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test faults lint bench docs clean
 
 help:  ## Say what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +16,10 @@ demo: $(VENV)/installed  ## Show the main job: events in, alarms matched, callba
 
 test: $(VENV)/installed-dev  ## Run all tests; those that need a server say so where none answers
 	$(BIN)/pytest --numprocesses $(JOBS) --dist loadgroup
+
+faults: $(VENV)/installed-dev  ## Run the faults for longer (TOCSIN_FAULTS_MINUTES, _EVENTS; TOCSIN_TEST_SEED)
+	TOCSIN_FAULTS_MINUTES=$${TOCSIN_FAULTS_MINUTES:-5} \
+	TOCSIN_FAULTS_EVENTS=$${TOCSIN_FAULTS_EVENTS:-100000} $(BIN)/pytest tests/faults
 
 lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/ruff check .

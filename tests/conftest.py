@@ -160,8 +160,14 @@ def shared_data() -> Path:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter,
 ) -> Generator[None, None, None]:
-    """Say plainly, as the last thing, which promises this run did not test."""
+    """Say what tests report of themselves, and as the last thing which promises this run did
+    not test."""
     yield
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for name, text in report.user_properties if report.when == "call" else ():
+            if name == "report":
+                terminalreporter.section(report.nodeid.rpartition("::")[2])
+                terminalreporter.line(str(text))
     for server, error in _missing.items():
         terminalreporter.section("NOT TESTED", red=True, bold=True)
         terminalreporter.line(f"Promise:  {server.promises}.")

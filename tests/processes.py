@@ -7,26 +7,33 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from waiting import DEADLINE_SECONDS, eventually
 
+TOCSIN = (sys.executable, "-m", "pipeline")
+
 
 class TocsinProcess:
     """`tocsin ARGUMENTS` in a process group of its own; its log is JSON Lines in `log_path`."""
 
     def __init__(
-        self, *arguments: str, environment: Mapping[str, str], log_path: Path, name: str = ""
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        log_path: Path,
+        name: str = "",
+        program: Sequence[str] = TOCSIN,
     ) -> None:
         self.name = name or arguments[0]
         self._log_path = log_path
         self._log = log_path.open("ab")
         self._seen_from = self._log.tell()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", *arguments],
+            [*program, *arguments],
             env={**_clean_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -50,10 +57,14 @@ class TocsinProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
     def log(self) -> list[dict[str, Any]]:
         """Every log line of this process so far; a line that is not JSON as `{"text": line}`."""
-        lines = self._log_path.read_bytes()[self._seen_from :].splitlines()
-        return [_parsed(line) for line in lines]
+        return parsed_log(self._log_path.read_bytes()[self._seen_from :])
 
     def wait_for_log(self, event: str, seconds: float = DEADLINE_SECONDS) -> dict[str, Any]:
         """The first log line of that event name, waited for. Fails if the process ends first."""
@@ -89,7 +100,7 @@ class TocsinProcess:
 def tocsin(*arguments: str, environment: Mapping[str, str], stdin: bytes = b"") -> str:
     """Run `tocsin ARGUMENTS` to its end; its standard output. Fails unless it exits 0."""
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", *arguments],
+        [*TOCSIN, *arguments],
         env={**_clean_environment(), **environment},
         input=stdin,
         capture_output=True,
@@ -98,6 +109,11 @@ def tocsin(*arguments: str, environment: Mapping[str, str], stdin: bytes = b"") 
     )
     assert done.returncode == 0, done.stderr.decode()
     return done.stdout.decode()
+
+
+def parsed_log(text: bytes) -> list[dict[str, Any]]:
+    """The lines of a log; a line that is not JSON as `{"text": line}`."""
+    return [_parsed(line) for line in text.splitlines()]
 
 
 def _clean_environment() -> dict[str, str]:

@@ -30,6 +30,7 @@ import pytest
 import trustme
 
 _DEADLINE_SECONDS = 90
+_STARTING = "requires the 'rabbit' app to be running"
 _PACKAGE_FOLDER = Path("/usr/lib/rabbitmq/bin")
 
 
@@ -104,16 +105,21 @@ class OwnRabbitmq:
 
     def rabbitmqctl(self, *arguments: str) -> str:
         """What `rabbitmqctl ARGUMENTS` prints."""
-        done = subprocess.run(
-            [_program("rabbitmqctl"), "-q", "-n", self._name, *arguments],
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_DEADLINE_SECONDS,
-            text=True,
-        )
-        assert done.returncode == 0, f"rabbitmqctl {arguments}: {done.stdout}{done.stderr}"
-        return done.stdout
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while True:
+            done = subprocess.run(
+                [_program("rabbitmqctl"), "-q", "-n", self._name, *arguments],
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_DEADLINE_SECONDS,
+                text=True,
+            )
+            if done.returncode == 0:
+                return done.stdout
+            # A node takes connections a moment before it says of itself that it is up.
+            starting = _STARTING in done.stdout + done.stderr and time.monotonic() < deadline
+            assert starting, f"rabbitmqctl {arguments}: {done.stdout}{done.stderr}"
 
     def _write_files(self) -> None:
         authority = trustme.CA()

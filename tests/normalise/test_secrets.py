@@ -181,7 +181,9 @@ def test_any_bytes_can_be_scrubbed(body: bytes) -> None:
     assert isinstance(scrub(body), bytes)
 
 
-@pytest.mark.parametrize("body", [b"\x1f\x8b\x08 not gzip", b"xml or what", b"BZh!", b"\xfd7zXZ\0?"])
+@pytest.mark.parametrize(
+    "body", [b"\x1f\x8b\x08 not gzip", b"xml or what", b"BZh!", b"\xfd7zXZ\0?"]
+)
 def test_body_that_only_begins_like_a_compressed_one_is_kept(body: bytes) -> None:
     """A rejected event must be there to be looked at, whatever it is."""
     assert scrub_head(body, ENOUGH) == (body, False)

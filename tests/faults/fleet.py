@@ -1,0 +1,126 @@
+"""Two listeners and two notifiers, as a supervisor and a careless operator treat them.
+
+Each process has a log of its own, over all its lives, and a clock of its own that can be set. A
+process that ends by itself is started again, as systemd would, and counted.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from faults import full_disk
+from faults.jumping_clock import set_ahead
+from processes import TocsinProcess, parsed_log
+from waiting import eventually
+
+LISTENERS, NOTIFIERS = ("listener-1", "listener-2"), ("notifier-1", "notifier-2")
+_ROOM_BYTES = 16 * 1024
+_CLOCKED = Path(__file__).with_name("jumping_clock.py")
+
+
+class Fleet:
+    """The processes by name. Close it when done."""
+
+    def __init__(self, environment: dict[str, str], folder: Path) -> None:
+        self._environment, self._folder = environment, folder
+        self._processes: dict[str, TocsinProcess] = {}
+        self.ended_by_itself: Counter[str] = Counter()
+        self.refused_to_end: list[str] = []
+        for name in self.names:
+            self.set_clock(name, 0.0)
+            self._start(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (*LISTENERS, *NOTIFIERS)
+
+    @contextmanager
+    def full_disk(self) -> Iterator[None]:
+        """No process can write to the database, while its log still has some room."""
+        self.supervise()
+        pids = [process.pid for process in self._processes.values()]
+        logged = max(self._log_path(name).stat().st_size for name in self.names)
+        full_disk.fill(pids, logged + _ROOM_BYTES)
+        try:
+            yield
+        finally:
+            full_disk.free(pids)
+
+    def kill(self, name: str) -> None:
+        """kill -9, and a new life."""
+        self._processes[name].kill()
+        self._restart(name)
+
+    def terminate(self, name: str) -> None:
+        """SIGTERM, and a new life. An exit code other than 0 is remembered."""
+        self._end(name)
+        self._restart(name)
+
+    def set_clock(self, name: str, seconds_ahead: float) -> None:
+        """Set the wall clock of one process."""
+        set_ahead(self._clock(name), seconds_ahead)
+
+    def supervise(self) -> None:
+        """Start again what has ended by itself."""
+        for name, process in self._processes.items():
+            if (code := process.exit_code) is not None:
+                self.ended_by_itself[f"{name} with {code}"] += 1
+                self._restart(name)
+
+    def wait_until_started(self, *names: str) -> None:
+        """Until these processes, or all, are at work."""
+
+        def started() -> bool:
+            self.supervise()
+            logs = (self._processes[name].log() for name in names or self.names)
+            return all(any(line.get("event") == "process.started" for line in log) for log in logs)
+
+        eventually(started, "every process is at work", seconds=90)
+
+    def terminate_all(self) -> None:
+        """SIGTERM to all, for good."""
+        for name in self.names:
+            self._end(name)
+
+    def log(self) -> list[dict[str, Any]]:
+        """All that all processes have logged, with the name of the process."""
+        return [
+            {"process": name, **line}
+            for name in self.names
+            for line in parsed_log(self._log_path(name).read_bytes())
+        ]
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.__exit__(None, None, None)
+
+    def _end(self, name: str) -> None:
+        self.wait_until_started(name)  # before that there is nothing to drain
+        code = self._processes[name].terminate(seconds=60)
+        if code != 0:
+            self.refused_to_end.append(f"{name} with {code}")
+
+    def _restart(self, name: str) -> None:
+        self._processes[name].__exit__(None, None, None)
+        self._start(name)
+
+    def _start(self, name: str) -> None:
+        command = name.partition("-")[0]
+        self._processes[name] = TocsinProcess(
+            command,
+            environment=self._environment,
+            log_path=self._log_path(name),
+            name=name,
+            program=(sys.executable, str(_CLOCKED), str(self._clock(name))),
+        )
+
+    def _log_path(self, name: str) -> Path:
+        return self._folder / f"{name}.log"
+
+    def _clock(self, name: str) -> Path:
+        return self._folder / f"{name}.clock"

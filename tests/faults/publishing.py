@@ -1,0 +1,73 @@
+"""Puts the load into RabbitMQ as a careful service does: confirmed, and again if it was not."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+
+import pika
+import pika.exceptions
+
+from faults.load import EXCHANGE, QUEUE
+from listeners.rabbitmq_server import OwnRabbitmq
+
+_PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
+
+
+class Publisher(threading.Thread):
+    """Publishes every body at a pace, over `seconds`; `published` counts the confirmed ones."""
+
+    def __init__(self, url: str, bodies: Sequence[bytes], seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._parameters = pika.URLParameters(url)
+        self._parameters.socket_timeout = self._parameters.stack_timeout = 5
+        self._parameters.blocked_connection_timeout = 30
+        self._bodies = bodies
+        self._pause = seconds / max(len(bodies), 1)
+        self.published = self.interrupted = 0
+
+    def run(self) -> None:
+        while self.published < len(self._bodies):
+            try:
+                self._publish()
+            except (pika.exceptions.AMQPError, OSError):
+                self.interrupted += 1
+                time.sleep(0.2)
+
+    def _publish(self) -> None:
+        connection = pika.BlockingConnection(self._parameters)
+        channel = connection.channel()
+        channel.confirm_delivery()
+        due = time.monotonic()
+        while self.published < len(self._bodies):
+            body = self._bodies[self.published]
+            channel.basic_publish(EXCHANGE, QUEUE, body, _PERSISTENT, mandatory=True)
+            self.published += 1
+            due += self._pause
+            time.sleep(max(0.0, due - time.monotonic()))
+        connection.close()
+
+
+def publishers(url: str, bodies: Sequence[bytes], seconds: float) -> list[Publisher]:
+    """Several at once, each with a part: a confirm takes as long as RabbitMQ's disk does."""
+    count = 4
+    return [Publisher(url, bodies[n::count], seconds) for n in range(count)]
+
+
+def make_queue(url: str) -> None:
+    """The exchange and the queue as a service makes them; empty, whatever went before."""
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    channel = connection.channel()
+    channel.exchange_declare(EXCHANGE, "topic", durable=True)
+    channel.queue_declare(QUEUE, durable=True)
+    channel.queue_bind(QUEUE, EXCHANGE, QUEUE)
+    channel.queue_purge(QUEUE)
+    connection.close()
+
+
+def left(rabbitmq: OwnRabbitmq) -> int:
+    """How many messages are in the queue, those that a listener has not acknowledged included."""
+    table = rabbitmq.rabbitmqctl("list_queues", "name", "messages")
+    counts = dict(line.split() for line in table.splitlines() if line.startswith(QUEUE))
+    return int(counts[QUEUE])

@@ -1,0 +1,150 @@
+"""Whatever dies, breaks or jumps: nothing is lost, nothing fires twice, nothing is left over.
+
+20,000 events go through RabbitMQ, two listeners, PostgreSQL and two notifiers while one after
+another is killed, restarted or cut off (`disturbances.py` names all), with poison among them and
+a receiver that is unwell at times. TOCSIN_FAULTS_EVENTS and TOCSIN_FAULTS_MINUTES make it longer
+(`make faults`), TOCSIN_TEST_SEED repeats the choices of a run. SQLite sees a shorter one.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipeline.receiver import Callback, Receiver, Reply
+from pipeline.store.settings import DatabaseSettings
+from pipeline.store.sql import SqlStore
+
+from faults import failing, verdict
+from faults.disturbances import Disturbances, as_report, wait_random
+from faults.fleet import Fleet
+from faults.load import a_load
+from faults.poison import refuse_unrecordable
+from faults.postgresql_server import OwnPostgresql
+from faults.publishing import left, make_queue, publishers
+from listeners.rabbitmq_server import OwnRabbitmq
+from waiting import eventually
+
+EVENTS = int(os.environ.get("TOCSIN_FAULTS_EVENTS") or 20_000)
+SECONDS = float(os.environ.get("TOCSIN_FAULTS_MINUTES") or 0.75) * 60
+_SHARE_ON_SQLITE = 0.1
+_TO_SETTLE_SECONDS = 120
+_TIMEOUT = SECONDS * 2 + 400
+
+
+def environment(database_url: str, rabbitmq: OwnRabbitmq) -> dict[str, str]:
+    """Settings under which what is broken is soon tried again."""
+    return {
+        "TOCSIN_DATABASE_URL": database_url,
+        "TOCSIN_RABBITMQ_URLS": rabbitmq.url,
+        "TOCSIN_RABBITMQ_EXCHANGES": "keystone",
+        "TOCSIN_RABBITMQ_PRIORITIES": "info",
+        "TOCSIN_RABBITMQ_DURABLE": "true",
+        "TOCSIN_RABBITMQ_RECONNECT_MAX_SECONDS": "1",
+        "TOCSIN_HTTP_ENABLED": "false",
+        "TOCSIN_DELIVERY_POLL_SECONDS": "0.1",
+        "TOCSIN_DELIVERY_CONNECT_TIMEOUT_SECONDS": "0.5",
+        "TOCSIN_DELIVERY_READ_TIMEOUT_SECONDS": "1",
+        "TOCSIN_DELIVERY_LEASE_SECONDS": "4",
+        "TOCSIN_DELIVERY_RETRY_DELAYS_SECONDS": "0.2,0.5,1,1,1,1,1,1,1,1,1,1,1,1,1,1",
+    }
+
+
+class SometimesUnwell:
+    """A receiver's answers: mostly well, at times 503, at times none before the time-out."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = random.Random(chance.random())
+
+    def __call__(self, callback: Callback) -> Reply:
+        wait_random(self._chance, 1.5 if self._chance.random() < 0.005 else 0.01)
+        return Reply(503 if self._chance.random() < 0.05 else 200)
+
+
+@pytest.mark.timeout(_TIMEOUT)
+def test_nothing_is_lost_and_nothing_fires_twice_on_postgresql(
+    own_postgresql: OwnPostgresql,
+    own_rabbitmq: OwnRabbitmq,
+    tmp_path: Path,
+    chance: random.Random,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """delivery 1, 2, 3; events-in 3."""
+    with SqlStore.open(DatabaseSettings(url=own_postgresql.url)) as store:
+        failing.prepare(own_postgresql)
+        report = run(store, own_rabbitmq, tmp_path, chance, EVENTS, SECONDS, own_postgresql)
+    record_property("report", f"on PostgreSQL: {report}")
+
+
+@pytest.mark.timeout(_TIMEOUT)
+def test_nothing_is_lost_and_nothing_fires_twice_on_sqlite(
+    sqlite_url: str,
+    own_rabbitmq: OwnRabbitmq,
+    tmp_path: Path,
+    chance: random.Random,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """delivery 1, 2, 3; events-in 3."""
+    events, seconds = int(EVENTS * _SHARE_ON_SQLITE), SECONDS * _SHARE_ON_SQLITE
+    with SqlStore.open(DatabaseSettings(url=sqlite_url)) as store:
+        report = run(store, own_rabbitmq, tmp_path, chance, events, seconds)
+    record_property("report", f"on SQLite: {report}")
+
+
+def run(
+    store: SqlStore,
+    rabbitmq: OwnRabbitmq,
+    folder: Path,
+    chance: random.Random,
+    events: int,
+    seconds: float,
+    postgresql: OwnPostgresql | None = None,
+) -> str:
+    """Everything at once, and the verdict; what was done."""
+    url = postgresql.url if postgresql else f"sqlite:///{folder / 'tocsin.sqlite'}"
+    with Receiver(answer=SometimesUnwell(chance)) as receiver:
+        load = a_load(events, receiver.url, chance)
+        store.create_many(load.alarms)
+        refuse_unrecordable(store)
+        fleet = Fleet(environment(url, rabbitmq), folder)
+        disturbances = Disturbances(fleet, rabbitmq, chance, postgresql)
+        make_queue(rabbitmq.url)
+        senders = publishers(rabbitmq.url, load.bodies, seconds)
+        try:
+            fleet.wait_until_started()
+            for sender in senders:
+                sender.start()
+            while any(sender.is_alive() for sender in senders) or not disturbances.all_done:
+                wait_random(chance, 1.0)
+                disturbances.next()
+            eventually(
+                lambda: fleet.supervise() or verdict.settled(store, load),
+                "all is settled",
+                seconds=_TO_SETTLE_SECONDS,
+            )
+            fleet.wait_until_started()
+            eventually(lambda: left(rabbitmq) == 0, "no message is left")
+            fleet.terminate_all()
+        finally:
+            print(as_report("done:", disturbances.done), verdict.progress(store, load))
+            fleet.close()
+        assert left(rabbitmq) == 0, "something was acknowledged by nobody"
+        assert fleet.refused_to_end == []
+        verdict.no_row_is_stuck(store, load)
+        verdict.each_event_made_one_transition(store, load)
+        repeats = verdict.each_callback_came_under_one_id(store, load, receiver.callbacks)
+        verdict.nothing_was_a_bug(fleet.log())
+    return as_report(
+        f"{events:,} events",
+        disturbances.done + fleet.ended_by_itself,
+        messages_published=len(load.bodies),
+        publisher_interruptions=sum(sender.interrupted for sender in senders),
+        poison_messages_rejected=len(load.rejected),
+        transitions=load.transitions,
+        callbacks=load.transitions + repeats,
+        callbacks_that_were_repeats=repeats,
+    )
