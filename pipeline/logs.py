@@ -25,7 +25,10 @@ _LEVELS = {
 }
 
 # They tell of every frame, statement or request; what matters of it our own parts tell.
-_QUIETED = ("pika", "sqlalchemy", "alembic", "waitress", "urllib3")
+_QUIETED = ("sqlalchemy", "alembic", "waitress", "urllib3")
+# They call every lost connection an error, in many lines with tracebacks, each time it is tried
+# again. Whether it is one, and when it is over, our own parts say.
+_SILENCED = ("pika", "sqlalchemy.pool")
 _HANDLER = "tocsin"
 _HEAD = ("timestamp", "level", "event")
 
@@ -129,3 +132,5 @@ def _configure_standard_library(
     root.setLevel(level)
     for name in _QUIETED:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))
+    for name in _SILENCED:
+        logging.getLogger(name).setLevel(logging.CRITICAL)

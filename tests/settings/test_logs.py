@@ -29,7 +29,7 @@ def _logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in ("pika", "sqlalchemy", "alembic", "waitress", "urllib3"):
+    for name in ("pika", "sqlalchemy", "sqlalchemy.pool", "alembic", "waitress", "urllib3"):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -96,11 +96,21 @@ def test_libraries_log_in_the_same_form_and_the_chatty_ones_only_warn() -> None:
     configure(LogSettings(level="debug"), stream := io.StringIO())
 
     logging.getLogger("some.library").info("did %s", "this")
-    logging.getLogger("pika.adapters").info("every frame")
-    logging.getLogger("pika.adapters").warning("connection lost")
+    logging.getLogger("urllib3.util").info("every request")
+    logging.getLogger("urllib3.util").warning("odd answer")
 
     lines = [(line["logger"], line["event"]) for line in logged(stream)]
-    assert lines == [("some.library", "did this"), ("pika.adapters", "connection lost")]
+    assert lines == [("some.library", "did this"), ("urllib3.util", "odd answer")]
+
+
+def test_lost_connection_is_told_by_us_alone() -> None:
+    """rabbitmq.unavailable, store.unavailable: once each, and not as an error when it may pass."""
+    configure(LogSettings(level="debug"), stream := io.StringIO())
+
+    logging.getLogger("pika.adapters.blocking_connection").error("Connection workflow failed")
+    logging.getLogger("sqlalchemy.pool.impl").error("Exception during reset or similar")
+
+    assert logged(stream) == []
 
 
 def test_no_value_shows_a_secret() -> None:
@@ -114,7 +124,7 @@ def test_no_value_shows_a_secret() -> None:
         password="s3cret",
         error=OSError("no answer from amqp://u:s3cret@h/"),
     )
-    logging.getLogger("pika").error("cannot reach %s", "amqp://u:s3cret@h/")
+    logging.getLogger("a.library").error("cannot reach %s", "amqp://u:s3cret@h/")
     try:
         raise RuntimeError("https://h/?token=s3cret")
     except RuntimeError:
