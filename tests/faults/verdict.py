@@ -93,7 +93,7 @@ def nothing_was_a_bug(log: Collection[Mapping[str, Any]]) -> None:
         if line.get("event") in _BUGS
         or ("exception" in line and line.get("event") not in _LOGGED_FOR_POISON)
     ]
-    assert failures == []
+    assert failures == [], [f"{line}" for line in failures[:3]]
     # The last line of who was killed may be cut.
     assert [line for line in log if str(line.get("text", "")).startswith("Traceback")] == []
 
