@@ -58,6 +58,7 @@ class Fleet:
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and a new life. An exit code other than 0 is remembered."""
+        self.wait_until_started(name)  # before that there is nothing to drain
         self._end(name)
         self._restart(name)
 
@@ -69,7 +70,7 @@ class Fleet:
         """Start again what has ended by itself."""
         for name, process in self._processes.items():
             if (code := process.exit_code) is not None:
-                self.ended_by_itself[f"{name} with {code}"] += 1
+                self.ended_by_itself[f"a {_command(name)} ended by itself with {code}"] += 1
                 self._restart(name)
 
     def wait_until_started(self, *names: str) -> None:
@@ -84,6 +85,7 @@ class Fleet:
 
     def terminate_all(self) -> None:
         """SIGTERM to all, for good."""
+        self.wait_until_started()
         for name in self.names:
             self._end(name)
 
@@ -100,7 +102,6 @@ class Fleet:
             process.__exit__(None, None, None)
 
     def _end(self, name: str) -> None:
-        self.wait_until_started(name)  # before that there is nothing to drain
         code = self._processes[name].terminate(seconds=60)
         if code != 0:
             self.refused_to_end.append(f"{name} with {code}")
@@ -110,9 +111,8 @@ class Fleet:
         self._start(name)
 
     def _start(self, name: str) -> None:
-        command = name.partition("-")[0]
         self._processes[name] = TocsinProcess(
-            command,
+            _command(name),
             environment=self._environment,
             log_path=self._log_path(name),
             name=name,
@@ -124,3 +124,7 @@ class Fleet:
 
     def _clock(self, name: str) -> Path:
         return self._folder / f"{name}.clock"
+
+
+def _command(name: str) -> str:
+    return name.partition("-")[0]

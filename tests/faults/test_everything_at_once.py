@@ -126,7 +126,6 @@ def run(
                 "all is settled",
                 seconds=_TO_SETTLE_SECONDS,
             )
-            fleet.wait_until_started()
             eventually(lambda: left(rabbitmq) == 0, "no message is left")
             fleet.terminate_all()
         finally:
