@@ -7,6 +7,7 @@ when the broker has confirmed all of them. Used by `benchmarks.listening` and it
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
@@ -22,7 +23,7 @@ SAMPLE = Path(__file__).parents[1] / "pipeline" / "defaults" / "demo" / "keyston
 ACK_EVERY = 100
 PREFETCH = 1000
 _WINDOW = 500
-_ID_KEY = b'\\"message_id\\": \\"'
+_IDS = re.compile(rb'(?<=\\"message_id\\": \\")[0-9a-f-]+|(?<=\\"_unique_id\\": \\")[0-9a-f]+')
 _AS_OSLO_SENDS = pika.BasicProperties(
     content_type="application/json",
     content_encoding="utf-8",
@@ -33,11 +34,12 @@ _AS_OSLO_SENDS = pika.BasicProperties(
 
 
 def notifications(count: int, sample: Path = SAMPLE) -> Iterator[bytes]:
-    """That many captured notifications, over and over, each with a message id of its own."""
-    bodies = [read_line(line).body for line in sample.read_bytes().splitlines()]
-    for body in islice(cycle(bodies), count):
-        head, key, tail = body.partition(_ID_KEY)
-        yield b"".join((head, key, str(uuid.uuid4()).encode(), tail[36:])) if key else body
+    """That many captured notifications, over and over, each with ids of its own."""
+    bodies = [_IDS.split(read_line(line).body) for line in sample.read_bytes().splitlines()]
+    for head, middle, tail in islice(cycle(bodies), count):
+        own = uuid.uuid4()
+        # oslo.messaging passes over a `_unique_id` that it has just seen.
+        yield b"".join((head, str(own).encode(), middle, own.hex.encode(), tail))
 
 
 def declare(url: str, queue: str, queue_type: str) -> None:
