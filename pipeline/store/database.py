@@ -3,9 +3,9 @@
 The only module that knows how SQLite and PostgreSQL are connected to. Every other module of the
 store asks it for `read()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
 
-What nothing lost means here (delivery 1): a commit has reached the disk when it returns. On
-SQLite that is WAL with synchronous=FULL, one fsync per batch; on PostgreSQL it is the server's
-`synchronous_commit`, which is on unless its owner says otherwise.
+What nothing lost means here (delivery 1): a commit has reached the disk when it returns, unless
+the caller says that it need not. On SQLite that is WAL with synchronous=FULL, one fsync per batch;
+on PostgreSQL it is the server's `synchronous_commit`, which is on unless its owner says otherwise.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from pipeline.errors import StoreUnavailable
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 
-_WRITES = "tocsin_writes"
+_WRITES, _DURABLE = "tocsin_writes", "tocsin_durable"
 _ROWS_AT_A_TIME = 1_000
 
 _PASSING_SQLITE = frozenset(
@@ -69,6 +69,7 @@ class Database:
             read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = engine.execution_options(**read_options)
         self._writing = engine.execution_options(**{_WRITES: True})
+        self._claiming = engine.execution_options(**{_WRITES: True, _DURABLE: False})
 
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Database:
@@ -91,9 +92,14 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes: committed at the end of the block, undone if it raises."""
-        with self._translated(), self._turn(), self._writing.begin() as connection:
+    def write(self, *, durable: bool = True) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end of the block, undone if it raises.
+
+        One that is not `durable` does not wait for the disk: everybody sees it at once, but when
+        the machine of the database fails in the next moment, it never was. Whole it is, or not.
+        """
+        engine = self._writing if durable else self._claiming
+        with self._translated(), self._turn(), engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -193,7 +199,6 @@ def _make_file(path: Path, name: str) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
     connection.isolation_level = None  # transactions are begun below, not by the driver
     _use_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -216,8 +221,14 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(_WRITES)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if not options.get(_WRITES):
+        connection.exec_driver_sql("BEGIN")
+        return
+    synchronous = "FULL" if options.get(_DURABLE, True) else "NORMAL"
+    driven: Any = connection.connection.driver_connection
+    driven.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------
@@ -253,4 +264,10 @@ def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
         connection.autocommit = False
 
     event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", _begin_postgresql)
     return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if not connection.get_execution_options().get(_DURABLE, True):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")

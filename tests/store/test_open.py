@@ -18,12 +18,14 @@ from sqlalchemy import Connection, create_engine, text
 
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.store import schema
+from pipeline.store.database import Database
 from pipeline.store.retention import Kept
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 from pipeline.store.sql import SqlStore
 
 from builders import an_alarm
 
+_SYNCHRONOUS_COMMIT = "SELECT current_setting('synchronous_commit')"
 OPEN = """
 import sys
 from pipeline.store.settings import DatabaseSettings
@@ -147,6 +149,19 @@ def test_sqlite_keeps_a_commit_on_disk_before_it_returns(sqlite_url: str) -> Non
     ):
         assert connection.scalar(text("PRAGMA journal_mode")) == "wal"
         assert connection.scalar(text("PRAGMA synchronous")) == 2
+
+
+def test_only_what_may_be_lost_with_the_machine_does_not_wait_for_the_disk(
+    database_url: str,
+) -> None:
+    """A claim that is lost is made again; everything else is kept (delivery 1)."""
+    setting = "PRAGMA synchronous" if database_url.startswith("sqlite") else _SYNCHRONOUS_COMMIT
+    database = Database.connect(DatabaseSettings(url=database_url))
+    with database.write(durable=False) as connection:
+        assert connection.scalar(text(setting)) in (1, "off")
+    with database.write() as connection:
+        assert connection.scalar(text(setting)) in (2, "on")
+    database.close()
 
 
 @pytest.mark.parametrize(
