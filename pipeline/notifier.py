@@ -33,6 +33,7 @@ from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _BETWEEN_TRANSACTIONS_SECONDS = 0.02
+_LOOK_AGAIN_SECONDS = 0.1
 
 
 class TargetSource(Protocol):
@@ -169,9 +170,21 @@ class Notifier:
         self._pause_until = monotonic() + _BETWEEN_TRANSACTIONS_SECONDS
         if looks:
             self._more_due, self._passed_over = len(claimed) == limit, busy
-            self._poll_at = monotonic() + self._settings.poll_seconds
             begin_by = now + self._lease - self._longest_attempt
             self._crew.add(Claimed(delivery, begin_by) for delivery in claimed)
+            self._poll_at = monotonic() + self._quiet_seconds(now, bool(claimed))
+
+    def _quiet_seconds(self, now: datetime, claimed: bool) -> float:
+        """How long until something may be due that nobody wakes us for, such as a retry."""
+        longest = self._settings.poll_seconds
+        if claimed:  # there is no time to ask now; the next look will
+            return min(longest, _LOOK_AGAIN_SECONDS)
+        try:
+            due = self._outbox.next_due(now)
+        except StoreUnavailable as error:
+            self._store_is_away(error)
+            return longest
+        return longest if due is None else min(longest, (due - now).total_seconds())
 
     def _looks(self) -> bool:
         """Whether it is time to look for what is due."""

@@ -216,6 +216,9 @@ class Outbox(Protocol):
     ) -> list[Delivery]:
         """`finish` these and `claim` those, in one transaction."""
 
+    def next_due(self, after: datetime) -> datetime | None:
+        """When the first delivery that is due after then will be, None if there is none."""
+
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
 

@@ -72,6 +72,16 @@ def test_a_due_delivery_arrives_and_is_recorded(
     assert callback.json()["alarm_id"] == delivery.notification.alarm_id
 
 
+def test_a_retry_does_not_wait_for_the_next_poll(database_url: str) -> None:
+    """delivery 4: it is due when the schedule says."""
+    with SqlStore.open(DatabaseSettings(url=database_url)) as store:
+        notify = notifier(store, poll_seconds=3600.0, retry_delays_seconds=(0.3, 0.3))
+        with _answers(Reply(503), Reply(503), Reply(200)) as receiver:
+            tell(store, receiver.url)
+            with running(notify):
+                eventually(lambda: _states(store)["delivered"] == 1)
+
+
 def test_a_failed_delivery_is_tried_again_on_schedule_until_it_arrives(
     store: SqlStore, clock: Clock
 ) -> None:

@@ -34,6 +34,15 @@ def test_claim_takes_the_oldest_due_first(store: SqlStore) -> None:
     assert claimed == [due[1], due[2], due[3]]
 
 
+def test_next_due_is_the_first_after_now(store: SqlStore) -> None:
+    assert store.next_due(NOON) is None
+    for minutes in (0, 7, 3):
+        a_due_delivery(store, at=NOON + timedelta(minutes=minutes))
+
+    assert store.next_due(NOON) == NOON + timedelta(minutes=3)
+    assert store.next_due(NOON + timedelta(minutes=7)) is None
+
+
 def test_claimed_delivery_is_nobody_elses_until_the_lease_ends(store: SqlStore) -> None:
     a_due_delivery(store)
 

@@ -118,7 +118,7 @@ def update_all(connection: Connection, table: Table, key: str, rows: Rows) -> No
 
 def among(connection: Connection, *columns: Column[Any]) -> ColumnElement[bool]:
     """Whether the columns are together one of the keys given to `execute_given`."""
-    return _among(connection.dialect.name == "sqlite", columns)
+    return among_given(connection.dialect.name == "sqlite", columns)
 
 
 def select_given(
@@ -137,7 +137,7 @@ def select_given(
     """
     rows: list[Sequence[Any]] = []
     for portion in portions(keys):
-        given = _keys_given(connection, columns, portion)
+        given = given_keys(connection, columns, portion)
         rows += driven.execute(connection, given, _select_given, wanted, columns, lock)
     return rows
 
@@ -149,11 +149,12 @@ def _select_given(
     lock: bool,
 ) -> Executable:
     what = wanted if isinstance(wanted, tuple) else (wanted,)
-    these = select(*what).where(_among(on_sqlite, columns))
+    these = select(*what).where(among_given(on_sqlite, columns))
     return these.order_by(*columns).with_for_update() if lock else these
 
 
-def _among(on_sqlite: bool, columns: tuple[Column[Any], ...]) -> ColumnElement[bool]:
+def among_given(on_sqlite: bool, columns: tuple[Column[Any], ...]) -> ColumnElement[bool]:
+    """Whether the columns are together one of the `given_keys`: for `driven.execute`."""
     given = _given(True, columns) if on_sqlite else _given_keys(columns)
     wanted = select(*given.c)
     return columns[0].in_(wanted) if len(columns) == 1 else tuple_(*columns).in_(wanted)
@@ -171,15 +172,16 @@ def execute_given(
     """
     rows: list[Row[Any]] = []
     for portion in portions(keys):
-        result = connection.execute(statement, _keys_given(connection, columns, portion))
+        result = connection.execute(statement, given_keys(connection, columns, portion))
         if result.returns_rows:
             rows.extend(result)
     return rows
 
 
-def _keys_given(
+def given_keys(
     connection: Connection, columns: Sequence[Column[Any]], keys: Iterable[Sequence[Any]]
 ) -> dict[str, Any]:
+    """The keys as parameters of a statement that says `among` or `among_given`."""
     encoded = _encoded(columns, keys)
     if connection.dialect.name == "sqlite":
         return {_GIVEN: _document(tuple(str(c.name) for c in columns), encoded)}

@@ -9,18 +9,42 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    Integer,
+    Text,
+    bindparam,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from pipeline.notification import Attempt, Delivery, Refused
 from pipeline.retry import DeadLetter, Done, RetryAt, Step
 from pipeline.store import schema
 from pipeline.store.documents import storable_key
 from pipeline.store.rows import attempt_row, notification_from
+from pipeline.store.sql import driven
 from pipeline.store.sql.arrivals import announce_deliveries
-from pipeline.store.sql.bulk import among, execute_given, insert_all, insert_new, update_all
+from pipeline.store.sql.bulk import (
+    among,
+    among_given,
+    execute_given,
+    given_keys,
+    insert_all,
+    insert_new,
+    select_given,
+    update_all,
+)
 from pipeline.store.sql.part import Part
+from pipeline.store.types import instant_text
 
 _delivery, _notification = schema.delivery.c, schema.notification.c
 _disabled = schema.disabled_action.c
@@ -41,6 +65,12 @@ _SETTLED_COLUMNS = (
     _delivery.finished_at,
     _delivery.last_error,
 )
+
+_CLAIMED_NAMES = [str(column.name) for column in _CLAIMED_COLUMNS]
+_KEY, _RECEIVER = (_delivery.delivery_id,), (_delivery.receiver,)
+# Spelled out, not a parameter: so that SQLite knows that the index on what is pending will do.
+_IS_PENDING = _delivery.state == literal_column("'pending'")
+_NOW, _UNTIL, _TOKEN, _LIMIT = "now", "until", "token", "most"
 
 Result: TypeAlias = tuple[Delivery, Attempt, Step]
 
@@ -79,13 +109,20 @@ class SqlOutbox(Part):
 
         Whatever others may make it wait for comes before the claim, which waits for nobody.
         """
-        due = _due(now, busy)
-        if not results and not (limit and self._any(due)):
+        if not results and not (limit and self._any_due(now, busy)):
             return []  # the common case, for which nobody has to wait
-        with self._database.write() as connection:
+        with self._database.write(durable=bool(results)) as connection:
             if results:
                 _settle(connection, results)
-            return self._take(connection, due, limit, now + lease) if limit else []
+            return self._take(connection, limit, lease, now, busy) if limit else []
+
+    def next_due(self, after: datetime) -> datetime | None:
+        """When the first delivery that is due after then will be, None if there is none."""
+        with self._database.read() as connection:
+            given = {_NOW: instant_text(after)}
+            ((moment,),) = driven.execute(connection, given, _first_due_after)
+        found: datetime | None = moment
+        return found
 
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
@@ -100,19 +137,37 @@ class SqlOutbox(Part):
             execute_given(connection, given_back, key, held)
             announce_deliveries(connection)
 
-    def _any(self, due: ColumnElement[bool]) -> bool:
+    def _any_due(self, now: datetime, busy: Collection[str]) -> bool:
+        """Whether it is worth to wait for the turn to write; where nobody waits, it always is."""
+        if not self._database.is_sqlite:
+            return True
         with self._database.read() as connection:
-            return bool(connection.scalar(select(exists().where(due))))
+            return bool(driven.execute(connection, _due_given(connection, now, busy), _any_due))
 
     def _take(
-        self, connection: Connection, due: ColumnElement[bool], limit: int, until: datetime
+        self,
+        connection: Connection,
+        limit: int,
+        lease: timedelta,
+        now: datetime,
+        busy: Collection[str],
     ) -> list[Delivery]:
-        """Claim due deliveries until then."""
-        rows = _locked_due(connection, due, limit)
-        token, key = self._new_id(), _delivery.delivery_id
-        claimed = update(schema.delivery).where(among(connection, key))
-        leased = claimed.values(due_at=until, lease=token)
-        execute_given(connection, leased, [key], [(row.delivery_id,) for row in rows])
+        """Claim due deliveries; those that others are claiming are left out.
+
+        A claim need not outlive the database's machine: what is lost of it is due again.
+        """
+        given = {**_due_given(connection, now, busy), _LIMIT: limit}
+        found = driven.execute(connection, given, _locked_due)
+        rows = [SimpleNamespace(**dict(zip(_CLAIMED_NAMES, row, strict=True))) for row in found]
+        if not rows:
+            return []
+        token = self._new_id()
+        leased = {
+            **given_keys(connection, _KEY, [(row.delivery_id,) for row in rows]),
+            _UNTIL: instant_text(now + lease),
+            _TOKEN: token,
+        }
+        driven.execute(connection, leased, _lease)
         disabled = disabled_reasons(connection, {row.action for row in rows})
         return [delivery_from(row, token, disabled) for row in rows]
 
@@ -133,9 +188,8 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
 def disabled_reasons(connection: Connection, actions: Iterable[str]) -> dict[str, str]:
     """Why those of the actions that take nothing any more do so, by their key."""
     key = _disabled.action_key
-    reasons = select(key, _disabled.reason).where(among(connection, key))
-    rows = execute_given(connection, reasons, [key], [(action,) for action in set(actions)])
-    return {row.action_key: row.reason for row in rows}
+    rows = select_given(connection, (key, _disabled.reason), (key,), [(a,) for a in set(actions)])
+    return {row[0]: row[1] for row in rows}
 
 
 def enable(connection: Connection, actions: Iterable[str]) -> None:
@@ -145,25 +199,42 @@ def enable(connection: Connection, actions: Iterable[str]) -> None:
     execute_given(connection, enabled, [key], [(action,) for action in sorted(set(actions))])
 
 
-def _due(now: datetime, busy: Collection[str]) -> ColumnElement[bool]:
-    due = (_delivery.state == "pending") & (_delivery.due_at <= now)
-    return due & _delivery.receiver.not_in(sorted(busy)) if busy else due
+def _due_given(connection: Connection, now: datetime, busy: Collection[str]) -> dict[str, Any]:
+    keys = given_keys(connection, _RECEIVER, [(who,) for who in sorted(busy)])
+    return {**keys, _NOW: instant_text(now)}
 
 
-def _locked_due(
-    connection: Connection, due: ColumnElement[bool], limit: int
-) -> Sequence[Row[Any]]:
-    """Due deliveries with what they tell, locked; those that others are claiming are left out."""
+def _due(on_sqlite: bool) -> ColumnElement[bool]:
+    now = bindparam(_NOW, type_=_delivery.due_at.type)
+    return _IS_PENDING & (_delivery.due_at <= now) & ~among_given(on_sqlite, _RECEIVER)
+
+
+def _any_due(on_sqlite: bool) -> Executable:
+    return select(_delivery.delivery_id).where(_due(on_sqlite)).limit(1)
+
+
+def _first_due_after(on_sqlite: bool) -> Executable:
+    now = bindparam(_NOW, type_=_delivery.due_at.type)
+    return select(func.min(_delivery.due_at)).where(_IS_PENDING, _delivery.due_at > now)
+
+
+def _locked_due(on_sqlite: bool) -> Executable:
+    """Due deliveries with what they tell, oldest first."""
     told = _notification.notification_id == _delivery.notification_id
-    statement = (
+    return (
         select(*_CLAIMED_COLUMNS)
         .join_from(schema.delivery, schema.notification, told)
-        .where(due)
+        .where(_due(on_sqlite))
         .order_by(_delivery.due_at, _delivery.delivery_id)
-        .limit(limit)
+        .limit(bindparam(_LIMIT, type_=Integer()))
         .with_for_update(of=schema.delivery, skip_locked=True)
     )
-    return connection.execute(statement).all()
+
+
+def _lease(on_sqlite: bool) -> Executable:
+    until = bindparam(_UNTIL, type_=_delivery.due_at.type)
+    claimed = update(schema.delivery).where(among_given(on_sqlite, _KEY))
+    return claimed.values(due_at=until, lease=bindparam(_TOKEN, type_=Text()))
 
 
 def _settle(connection: Connection, results: Sequence[Result]) -> None:
@@ -186,12 +257,10 @@ def _settle(connection: Connection, results: Sequence[Result]) -> None:
 
 def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """How the deliveries now stand, by id; locked in one order by everybody."""
-    key = _delivery.delivery_id
-    these = select(*_SETTLED_COLUMNS).where(among(connection, key)).order_by(key)
-    locking = these.with_for_update(of=schema.delivery)
     ids = [(delivery_id,) for delivery_id in sorted(delivery_ids)]
-    rows = execute_given(connection, locking, [key], ids)
-    return {row.delivery_id: dict(row._mapping) for row in rows}
+    rows = select_given(connection, _SETTLED_COLUMNS, _KEY, ids, lock=True)
+    names = [column.name for column in _SETTLED_COLUMNS]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
 
 
 def _recorded(
