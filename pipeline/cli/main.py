@@ -21,6 +21,7 @@ from pipeline.cli.expire import expire
 from pipeline.cli.processes import listener, notifier, run
 from pipeline.cli.rejected import rejected
 from pipeline.cli.status import status
+from pipeline.cli.top import top
 
 EXIT_INTERRUPTED = 130
 
@@ -48,7 +49,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 for command in (
     *(run, listener, notifier, demo),
     *(alarm, delivery, dead_letter, rejected, event),
-    *(check, config, normalise, replay, expire, status, completion),
+    *(check, config, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -10,7 +10,10 @@ import click
 from pipeline.app import Application
 from pipeline.cli.base import pass_application
 from pipeline.cli.output import Output, Shown, output_options
+from pipeline.masking import mask_url
 from pipeline.store.base import Counts
+
+_LATELY = timedelta(minutes=5)
 
 
 @click.command()
@@ -21,14 +24,20 @@ def status(application: Application, costly: bool, output: Output) -> None:
     """Show what is in the store: alarms, firings, deliveries, and what wants a person.
 
     `oldest_due` is the delivery that has waited longest beyond its time: if that grows, no
-    notifier runs, or too few. Dead deliveries, rejected events and disabled actions want a person.
+    notifier runs, or too few. `transitions_last_5_minutes` counts up to 1,000.
+    Dead deliveries, rejected events and disabled actions want a person.
 
     \b
     Examples:
       tocsin status
       tocsin status -f json -c deliveries_dead
     """
-    shown = _fields(application.store.counts(), application.store.name, application.clock())
+    store, now = application.store, application.clock()
+    shown = _fields(store.counts(), store.name, now)
+    unpublished = {mask_url(url): n for url, n in store.backlog().unpublished.items()}
+    lines = [f"{url}: {count}" for url, count in sorted(unpublished.items())]
+    shown["unpublished_by_publisher"] = Shown(unpublished, "\n".join(lines))
+    shown["transitions_last_5_minutes"] = store.recent(now - _LATELY).transitions
     if costly:
         buckets = application.costly_alarms()
         lines = [f"{p or 'all projects'}, {kind}: {count} alarms" for p, kind, count in buckets]

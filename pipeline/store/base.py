@@ -328,8 +328,48 @@ class Backlog:
     oldest_due: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """An alarm that lately changed its state: to what, when last, and how often."""
+
+    alarm_id: str
+    name: str
+    severity: str
+    state: str
+    last_at: datetime
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverLoad:
+    """What lately became of the deliveries to one receiver, and how many wait for it."""
+
+    receiver: str
+    attempts: Mapping[str, int]
+    mean_seconds: float
+    slowest_seconds: float
+    waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """The last minutes, of which a bounded part is looked at.
+
+    `transitions_per_second` is over what was looked at. `fired` has the newest first, `receivers`
+    those for which most wait first, then those that take longest.
+    """
+
+    transitions: int
+    transitions_per_second: float
+    fired: Sequence[Fired]
+    receivers: Sequence[ReceiverLoad]
+
+
 class Status(Protocol):
     """A look at the whole."""
+
+    def recent(self, since: datetime) -> Recent:
+        """What happened since then, at a bounded cost."""
 
     def backlog(self) -> Backlog:
         """What waits, at a bounded cost."""

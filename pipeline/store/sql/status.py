@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 
 from pipeline.alarms.alarm import State
 from pipeline.store import schema
-from pipeline.store.base import Backlog, Counts
+from pipeline.store.base import Backlog, Counts, Fired, ReceiverLoad, Recent
+from pipeline.store.documents import from_json
 from pipeline.store.sql.part import Part
 
 _DELIVERY_STATES = ("pending", "delivered", "dead")
+
+_TRANSITIONS_LOOKED_AT, _DELIVERIES_LOOKED_AT, _PENDING_LOOKED_AT = 1_000, 2_000, 10_000
+_SHOWN = 20
 
 COUNTED_UP_TO = 100_000
 PUBLICATIONS_COUNTED_UP_TO = 10_000
@@ -57,6 +64,95 @@ class SqlStatus(Part):
                 unpublished={url: int(n) for url, n in connection.execute(waiting)},
                 oldest_due=connection.scalar(oldest),
             )
+
+    def recent(self, since: datetime) -> Recent:
+        """What happened since then: the last thousand transitions, two thousand deliveries."""
+        with self._database.read() as connection:
+            lines = _transitions(connection, since)
+            receivers = _receivers(connection, since)
+        newest, oldest = (lines[0].timestamp, lines[-1].timestamp) if lines else (since, since)
+        looked_at = len(lines) == _TRANSITIONS_LOOKED_AT
+        seconds = ((newest - oldest) if looked_at else (self._clock() - since)).total_seconds()
+        return Recent(
+            transitions=len(lines),
+            transitions_per_second=len(lines) / max(seconds, 0.001),
+            fired=_fired(lines),
+            receivers=receivers,
+        )
+
+
+def _transitions(connection: Connection, since: datetime) -> Sequence[Any]:
+    history, alarm = schema.alarm_history.c, schema.alarm.c
+    last = (
+        select(history.alarm_id, history.type, history.detail, history.timestamp, history.sequence)
+        .order_by(history.sequence.desc())
+        .limit(_TRANSITIONS_LOOKED_AT)
+        .subquery()
+    )
+    lines = (
+        select(last.c.alarm_id, last.c.detail, last.c.timestamp, alarm.name, alarm.severity)
+        .join_from(last, schema.alarm, alarm.alarm_id == last.c.alarm_id, isouter=True)
+        .where(last.c.type == "state transition", last.c.timestamp >= since)
+        .order_by(last.c.sequence.desc())
+    )
+    return connection.execute(lines).all()
+
+
+def _fired(lines: Sequence[Any]) -> list[Fired]:
+    times = Tally(line.alarm_id for line in lines)
+    first = {line.alarm_id: line for line in reversed(lines)}
+    newest = sorted(first.values(), key=lambda line: line.timestamp, reverse=True)
+    return [
+        Fired(
+            alarm_id=line.alarm_id,
+            name=line.name or "",
+            severity=line.severity or "",
+            state=str(from_json(line.detail).get("state", "")),
+            last_at=line.timestamp,
+            times=times[line.alarm_id],
+        )
+        for line in newest[:_SHOWN]
+    ]
+
+
+def _receivers(connection: Connection, since: datetime) -> list[ReceiverLoad]:
+    delivery, attempt = schema.delivery.c, schema.attempt.c
+    last = (
+        select(delivery.delivery_id, delivery.receiver)
+        .where(delivery.created_at >= since)
+        .order_by(delivery.created_at.desc())
+        .limit(_DELIVERIES_LOOKED_AT)
+        .subquery()
+    )
+    took = attempt.duration_seconds
+    made = (
+        select(last.c.receiver, attempt.outcome, func.count(), func.sum(took), func.max(took))
+        .join_from(last, schema.attempt, attempt.delivery_id == last.c.delivery_id)
+        .group_by(last.c.receiver, attempt.outcome)
+    )
+    pending = delivery.state == "pending"
+    some = select(delivery.receiver).where(pending).limit(_PENDING_LOOKED_AT).subquery()
+    waits = select(some.c.receiver, func.count()).group_by(some.c.receiver)
+    waiting = {who: int(count) for who, count in connection.execute(waits)}
+    attempts: dict[str, dict[str, int]] = {who: {} for who in waiting}
+    total: Tally[str] = Tally()
+    slowest: dict[str, float] = {}
+    for who, outcome, count, seconds, longest in connection.execute(made):
+        attempts.setdefault(who, {})[outcome] = int(count)
+        total[who] += seconds
+        slowest[who] = max(slowest.get(who, 0.0), longest)
+    loads = [
+        ReceiverLoad(
+            receiver=who,
+            attempts=counts,
+            mean_seconds=total[who] / max(sum(counts.values()), 1),
+            slowest_seconds=slowest.get(who, 0.0),
+            waiting=waiting.get(who, 0),
+        )
+        for who, counts in attempts.items()
+    ]
+    loads.sort(key=lambda load: (load.waiting, load.mean_seconds), reverse=True)
+    return loads[:_SHOWN]
 
 
 def _count_some(connection: Connection, indexed: Column[Any], *where: ColumnElement[bool]) -> int:
