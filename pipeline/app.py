@@ -41,6 +41,7 @@ from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
+from pipeline.sinks import Sinks
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
@@ -114,6 +115,21 @@ class Application:
         self._open.callback(publishers.close)
         return publishers
 
+    @cached_property
+    def sinks(self) -> Sinks:
+        """A lane for each publisher."""
+        sinks = Sinks(
+            self.publishers,
+            self.store,
+            self.settings.publishing,
+            clock=self.clock,
+            new_id=self.new_id,
+            log=self._log,
+            observer=self._observer,
+        )
+        self._open.callback(sinks.close)
+        return sinks
+
     # --- configuration -----------------------------------------------------------------------
 
     def normaliser(self, definitions: Path | None = None) -> Normaliser:
@@ -160,11 +176,10 @@ class Application:
         worker = Worker(
             normaliser=normaliser,
             routes=routes,
-            publisher=self.publishers.get,
+            sinks=self.sinks,
             alarms=alarms,
             store=self.store,
             clock=self.clock,
-            new_id=self.new_id,
             log=self._log,
             wake=wake,
             observer=self._observer,
@@ -334,14 +349,7 @@ class Application:
         files = [self.settings.normalise.file, self.settings.routing.file]
         watch = FileWatch(files, process.hang_up)
         worker, feed = self.worker(wake)
-        republisher = Republisher(
-            self.store,
-            self.publishers,
-            self.settings.delivery.retry_delays,
-            clock=self.clock,
-            log=self._log,
-            observer=self._observer,
-        )
+        republisher = Republisher(self.sinks, log=self._log)
         process.on_hangup, process.on_drain = self._reload(worker), worker.stop
         listeners = self._listeners(worker, http)
         if self._outside:
@@ -361,7 +369,9 @@ class Application:
         def reload() -> None:
             """A file that does not parse leaves in force what runs (events-in 31)."""
             try:
-                worker.configure(*self.configuration())
+                normaliser, routes = self.configuration()
+                worker.configure(normaliser, routes)
+                self.sinks.keep_only(routes.publishers())
             except ConfigError as error:
                 for problem in error.problems:
                     self._log.error("configuration.refused", problem=str(problem))

@@ -22,12 +22,11 @@ from typing import Any, NamedTuple, Protocol
 from pipeline.alarms import evaluator
 from pipeline.alarms.alarm import Alarm, Transition
 from pipeline.envelope import binary_attributes, open_envelope, scrub_head
-from pipeline.errors import PublishFailed, StoreUnavailable
+from pipeline.errors import StoreUnavailable
 from pipeline.event import Event, Rejected
 from pipeline.listeners.base import Message, Stopped
 from pipeline.normalise.normaliser import Normaliser
 from pipeline.observer import Observer
-from pipeline.publishers.base import Publisher
 from pipeline.routing import Routes
 from pipeline.store.base import Intake, Publication, RejectedEvent, Transaction
 from pipeline.tracing import Tracing
@@ -47,6 +46,16 @@ class Candidates(Protocol):
 
     def settled(self, alarm_id: str, revision: int) -> None:
         """The alarm, as of its revision, is in state alarm and will not fire again by itself."""
+
+
+class EventSinks(Protocol):
+    """What the worker needs of the sinks (`pipeline.sinks.Sinks`)."""
+
+    def publish(self, batch: Mapping[str, Sequence[Event]]) -> list[Publication]:
+        """Offer each URL its events, for a bounded time; what has to be kept of them."""
+
+    def kept(self, publications: Sequence[Publication]) -> None:
+        """They are kept now."""
 
 
 class Decided(NamedTuple):
@@ -81,19 +90,18 @@ class Worker:
         *,
         normaliser: Normaliser,
         routes: Routes,
-        publisher: Callable[[str], Publisher],
+        sinks: EventSinks,
         alarms: Candidates,
         store: Intake,
         clock: Callable[[], datetime],
-        new_id: Callable[[], str],
         log: Any,
         wake: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
         tracing: Tracing | None = None,
     ) -> None:
         self._normaliser, self._routes = normaliser, routes
-        self._publisher, self._alarms, self._store = publisher, alarms, store
-        self._clock, self._new_id, self._log, self._wake = clock, new_id, log, wake
+        self._sinks, self._alarms, self._store = sinks, alarms, store
+        self._clock, self._log, self._wake = clock, log, wake
         self._observer, self._tracing = observer or Observer(), tracing or Tracing()
         self._stopping = threading.Event()
         self.tally = Tally()
@@ -165,21 +173,21 @@ class Worker:
     # --- commit ------------------------------------------------------------------------------
 
     def commit(self, decisions: Sequence[Decided]) -> None:
-        """Publish, then write all that the batch causes in one transaction; wait for the store.
+        """Write all that the batch causes in one transaction, then publish; wait for the store.
 
         Where that is very much, it is several: what one of them wrote the next delivery of the
         batch finds written. Raises `Stopped` when told to stop while the store is away.
         """
-        began = perf_counter()
+        began, fired = perf_counter(), 0
         with self._tracing.commit(decisions):
-            unpublished = self._publish(decisions)
-            fired = self._write(decisions[:_WRITTEN_AT_ONCE], unpublished)
-            for start in range(_WRITTEN_AT_ONCE, len(decisions), _WRITTEN_AT_ONCE):
+            for start in range(0, len(decisions), _WRITTEN_AT_ONCE):
                 fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
         self.tally.fired += fired
         self._observer.committed(fired, perf_counter() - began)
         if fired:
             self._wake()
+        # After the alarms, which wait for no sink.
+        self._publish(decisions)
 
     def _write(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
         """Record these, as often as it takes; how many alarms fired."""
@@ -193,34 +201,16 @@ class Worker:
                 raise Stopped("the store is away and the process is stopping")
             wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
 
-    def _publish(self, decisions: Iterable[Decided]) -> list[Publication]:
-        """Publish each event to its sinks; what a sink does not take is returned, to be kept."""
+    def _publish(self, decisions: Iterable[Decided]) -> None:
+        """Offer each event to its sinks, and keep what they do not take in time."""
         by_url: dict[str, list[Event]] = {}
         for decided in decisions:
             for url in decided.publishers:
                 assert decided.event is not None
                 by_url.setdefault(url, []).append(decided.event)
-        unpublished = []
-        for url, events in by_url.items():
-            problem = self._untaken(url, events)
-            self._observer.published(url, len(events), taken=problem is None)
-            if problem is not None:
-                unpublished.append(
-                    Publication(self._new_id(), url, tuple(events), problem, due_at=self._clock())
-                )
-        return unpublished
-
-    def _untaken(self, url: str, events: Sequence[Event]) -> str | None:
-        """Publish to one sink; why it did not take the events, None when it did."""
-        try:
-            self._publisher(url).publish(events)
-        except PublishFailed as error:
-            self._log.warning("publisher.failed", publisher=url, error=str(error))
-            return str(error)
-        except Exception as error:  # noqa: BLE001 - a sink's bug must neither lose nor stop events
-            self._log.exception("publisher.broken", publisher=url)
-            return f"{type(error).__name__}: {error}"
-        return None
+        if by_url and (unpublished := self._sinks.publish(by_url)):
+            self._write((), unpublished)
+            self._sinks.kept(unpublished)
 
     def _record_or_reject(
         self, decisions: Sequence[Decided], unpublished: Sequence[Publication]

@@ -50,6 +50,13 @@ class Publishers:
                 self._by_url[url] = from_url(url, self._tools)
             return self._by_url[url]
 
+    def drop(self, url: str) -> None:
+        """Close the publisher of a URL; the next `get` makes another."""
+        with self._lock:
+            publisher = self._by_url.pop(url, None)
+        if publisher is not None:
+            publisher.close()
+
     def close(self) -> None:
         """Close all publishers."""
         with self._lock:

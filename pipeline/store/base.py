@@ -41,7 +41,10 @@ class RejectedEvent:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """Events that a publisher did not take, kept to be published again (events-in 28)."""
+    """Events that a publisher did not take, kept to be published again (events-in 28).
+
+    `due_at` is when to try next, `created_at` gives a publisher's their order; None: now.
+    """
 
     publication_id: str
     publisher: str
@@ -49,6 +52,7 @@ class Publication:
     error: str
     attempts: int = 1
     due_at: datetime | None = None
+    created_at: datetime | None = None
 
 
 class Transaction(Protocol):
@@ -285,16 +289,65 @@ class RejectedEvents(Protocol):
 
 
 class Publications(Protocol):
-    """The republisher's side."""
+    """The side of the sinks' lanes."""
 
-    def claim_publications(self, limit: int, lease: timedelta, now: datetime) -> list[Publication]:
-        """Take due publications, oldest first; nobody else gets them until the lease ends."""
+    def waiting_publishers(self) -> list[str]:
+        """The publishers that have publications, due or not."""
+
+    def claim_publications(
+        self, limit: int, lease: timedelta, now: datetime, publisher: str | None = None
+    ) -> list[Publication]:
+        """Take due publications, of one publisher if it is named, the first made first.
+
+        Nobody else gets them until the lease ends.
+        """
 
     def published(self, publication_id: str) -> None:
         """It was taken at last: forget it."""
 
+    def replace_publication(self, publication_id: str, parts: Sequence[Publication]) -> None:
+        """Put these in its place; nothing, if it is gone."""
+
+    def make_due(self, now: datetime, publisher: str, below_attempts: int) -> None:
+        """Let a publisher's be tried now, save those tried too often and those that are leased."""
+
     def publish_again_at(self, publication_id: str, due_at: datetime, error: str) -> None:
         """It was not taken again: keep it, with the newest error and one attempt more."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicationRecord:
+    """A publication as people see it; `size` is how many events it holds."""
+
+    publication_id: str
+    publisher: str
+    size: int
+    error: str
+    attempts: int
+    created_at: datetime
+    due_at: datetime
+
+
+class UnpublishedEvents(Protocol):
+    """What people ask about events that a publisher did not take."""
+
+    def publications(
+        self, publisher: str | None = None, limit: int = 100
+    ) -> list[PublicationRecord]:
+        """Publications, the oldest first."""
+
+    def publication(self, publication_id: str) -> tuple[PublicationRecord, Publication]:
+        """One, with its events; a unique prefix of its id is enough. Raises `NotFound`."""
+
+    def replay_publications(
+        self, now: datetime, publication_id: str | None = None, publisher: str | None = None
+    ) -> int:
+        """Have one, a publisher's, or all tried now, as if for the first time. How many."""
+
+    def purge_publications(
+        self, publication_id: str | None = None, publisher: str | None = None
+    ) -> int:
+        """Delete their events for good: one's, a publisher's, or all. How many publications."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -296,7 +296,7 @@ def rejected_from(row: Row[Any]) -> RejectedEvent:
     )
 
 
-def publication_row(publication: Publication, due_at: datetime) -> dict[str, Any]:
+def publication_row(publication: Publication, now: datetime) -> dict[str, Any]:
     """The row of a publication; NaN stays in it, as it must come out as it went in."""
     return {
         "publication_id": publication.publication_id,
@@ -304,7 +304,10 @@ def publication_row(publication: Publication, due_at: datetime) -> dict[str, Any
         "events": to_json([event.as_dict() for event in publication.events], keep_nan=True),
         "error": publication.error,
         "attempts": publication.attempts,
-        "due_at": publication.due_at or due_at,
+        "due_at": publication.due_at or now,
+        "sink": publication.publisher,
+        "size": len(publication.events),
+        "created_at": publication.created_at or now,
     }
 
 
@@ -317,4 +320,5 @@ def publication_from(row: Row[Any]) -> Publication:
         error=row.error,
         attempts=row.attempts,
         due_at=row.due_at,
+        created_at=row.created_at,
     )

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -217,8 +217,14 @@ publication = Table(
     Column("events", PlainText, nullable=False),
     Column("error", WireText, nullable=False),
     Column("attempts", Integer, nullable=False),
+    # When it is to be tried next; while it is claimed, when its lease ends.
     Column("due_at", Instant, nullable=False),
-    Index("ix_publication_due_at", "due_at"),
+    # The publisher as a key: each sink's are worked off by themselves, oldest first.
+    Column("sink", WireKey, nullable=False),
+    # How many events it holds.
+    Column("size", Integer, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Index("ix_publication_sink", "sink", "created_at", "publication_id"),
 )
 
 # --- the archive -----------------------------------------------------------------------------

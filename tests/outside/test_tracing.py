@@ -47,6 +47,16 @@ def body(event_type: str = "demo.made") -> bytes:
     return json.dumps(notification).encode()
 
 
+class NoSinks:
+    """Nothing is published."""
+
+    def publish(self, batch: Any) -> list[Any]:
+        pytest.fail(f"published: {batch}")
+
+    def kept(self, publications: Any) -> None:
+        pytest.fail(f"kept: {publications}")
+
+
 class Line:
     """A worker, a store and a notifier, with spans kept in memory."""
 
@@ -58,11 +68,10 @@ class Line:
         self.worker = Worker(
             normaliser=Normaliser(compiled(definitions)),
             routes=load_routes(yaml_source.load_file(RoutingSettings().file), lambda url: None),
-            publisher=lambda url: pytest.fail("no publisher is asked for"),
+            sinks=NoSinks(),
             alarms=alarms,
             store=store,
             clock=lambda: NOON,
-            new_id=lambda: "id",
             log=log,
             tracing=listening,
         )

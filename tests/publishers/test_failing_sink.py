@@ -15,15 +15,16 @@ from pipeline.alarms.live import LiveAlarms
 from pipeline.listeners.base import Message
 from pipeline.normalise import Definitions, Normaliser
 from pipeline.publishers import Publishers, from_url
+from pipeline.publishers.settings import PublishingSettings
 from pipeline.publishers.test import TestPublisher
-from pipeline.republisher import Republisher
-from pipeline.retry import DEFAULT_DELAYS
 from pipeline.routing import load_routes
+from pipeline.sinks import Sinks
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.worker import Worker
 
 from builders import NOON, an_id
+from waiting import eventually
 
 
 def noon() -> datetime:
@@ -58,15 +59,17 @@ def test_the_others_get_the_events_and_the_sink_gets_them_when_it_works_again(
         sinks: [{{name: both, publishers: ["file://{folder}/e?json", "test://"]}}]
     """
     publishers = Publishers()
+    settings = PublishingSettings(wait_seconds=30, retry_delays_seconds=(0.01,))
+    log = structlog.get_logger()
+    sinks = Sinks(publishers, store, settings, clock=noon, new_id=an_id, log=log)
     worker = Worker(
         normaliser=Normaliser(Definitions()),
         routes=load_routes(yaml_source.load(text, "pipelines.yaml"), from_url),
-        publisher=publishers.get,
+        sinks=sinks,
         alarms=LiveAlarms(),
         store=store,
         clock=noon,
-        new_id=an_id,
-        log=structlog.get_logger(),
+        log=log,
     )
 
     decisions = worker.decide([a_message(number) for number in range(3)])
@@ -78,10 +81,7 @@ def test_the_others_get_the_events_and_the_sink_gets_them_when_it_works_again(
     assert [event.message_id for event in others.events] == ["m-0", "m-1", "m-2"]
     assert store.counts().publications == 1
     folder.mkdir()
-    republisher = Republisher(
-        store, publishers, DEFAULT_DELAYS, clock=noon, log=structlog.get_logger()
-    )
-    assert republisher.run_once() is True
+    eventually(lambda: store.counts().publications == 0)
+    sinks.close()
     lines = (folder / "e").read_text(encoding="utf-8").splitlines()
     assert [json.loads(line)["message_id"] for line in lines] == ["m-0", "m-1", "m-2"]
-    assert store.counts().publications == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import structlog
@@ -13,14 +12,17 @@ import structlog
 from pipeline.alarms.alarm import Severity, State
 from pipeline.event import Event
 from pipeline.publishers import Publishers
+from pipeline.publishers.settings import PublishingSettings
 from pipeline.publishers.test import TestPublisher as MemoryPublisher
 from pipeline.republisher import Republisher
+from pipeline.sinks import Sinks
 from pipeline.store.base import Publication
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
-from builders import NOON, a_transition, an_alarm, an_event
+from builders import NOON, a_transition, an_alarm, an_event, an_id
 from store.storing import LEASE, Clock, fire
+from waiting import eventually, running
 
 
 @pytest.fixture
@@ -131,11 +133,10 @@ def test_nobody_is_told_unless_it_is_wanted(database_url: str) -> None:
 def test_the_republisher_brings_what_nobody_tried_yet(store: SqlStore, clock: Clock) -> None:
     """Also where the change was made by a process that has none: a command."""
     store.create(an_alarm())
-    publishers: Any = Publishers()
-    republisher = Republisher(store, publishers, (), clock=clock, log=structlog.get_logger())
-    while republisher.run_once():
-        pass
+    publishers, log = Publishers(), structlog.get_logger()
+    sinks = Sinks(publishers, store, PublishingSettings(), clock=clock, new_id=an_id, log=log)
+    with running(Republisher(sinks, log=log)):
+        eventually(lambda: store.counts().publications == 0)
     memory = publishers.get("test://")
     assert isinstance(memory, MemoryPublisher)
     assert [event.event_type for event in memory.events] == ["alarm.creation"]
-    assert store.counts().publications == 0

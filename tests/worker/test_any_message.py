@@ -24,7 +24,7 @@ from pipeline.targets.webhook import body as webhook_body
 from pipeline.worker import Worker
 
 from any_message import JSON, MESSAGES, MUTATED
-from builders import NOON, a_rule, an_alarm, an_id
+from builders import NOON, a_rule, an_alarm
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -50,14 +50,23 @@ def taking(
         worker = Worker(
             normaliser=Normaliser(compiled(yaml_source.load_file(NormaliseSettings().file))),
             routes=load_routes(yaml_source.load_file(RoutingSettings().file), lambda url: None),
-            publisher=lambda url: pytest.fail(f"nothing is published to {url}"),
+            sinks=NoSinks(),
             alarms=alarms,
             store=store,
             clock=lambda: NOON,
-            new_id=an_id,
             log=log,
         )
         yield worker, store
+
+
+class NoSinks:
+    """Nothing is published."""
+
+    def publish(self, batch: Any) -> list[Any]:
+        pytest.fail(f"published: {batch}")
+
+    def kept(self, publications: Any) -> None:
+        pytest.fail(f"kept: {publications}")
 
 
 def take(taking: tuple[Worker, SqlStore], body: bytes) -> None:

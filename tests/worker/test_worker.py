@@ -22,8 +22,12 @@ from pipeline.event import Event
 from pipeline.feed import AlarmFeed
 from pipeline.listeners.base import Message, Stopped
 from pipeline.normalise import Normaliser, NormaliseSettings, compiled
+from pipeline.publishers import Publishers
+from pipeline.publishers.base import Tools
+from pipeline.publishers.settings import PublishingSettings
 from pipeline.publishers.test import TestPublisher as MemoryPublisher
 from pipeline.routing import load_routes
+from pipeline.sinks import Sinks
 from pipeline.store.base import Transaction
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
@@ -61,23 +65,28 @@ class Bench:
         self.store, self.woken = store, 0
         self.alarms = LiveAlarms()
         self.feed = AlarmFeed(store, self.alarms, refresh_seconds=0.1, log=structlog.get_logger())
-        self.memory = MemoryPublisher("test://")
+        self.memory = MemoryPublisher("test://", Tools())
         definitions = yaml_source.load_file(NormaliseSettings().file)
         self.worker = Worker(
             normaliser=Normaliser(compiled(definitions)),
             routes=load_routes(yaml_source.load(pipelines, "p.yaml"), lambda url: None),
-            publisher=lambda url: (
-                self.memory
-                if url == "test://"
-                else BrokenPublisher(broken or PublishFailed("the sink is full"))
-            ),
+            sinks=self._sinks(broken or PublishFailed("the sink is full")),
             alarms=self.alarms,
             store=intake or store,
             clock=lambda: NOON,
-            new_id=an_id,
             log=structlog.get_logger(),
             wake=self._wake,
         )
+
+    def _sinks(self, broken: Exception) -> Sinks:
+        """A sink that works and one that does not, which is not tried a second time."""
+        publishers = Publishers()
+        publishers.get = lambda url: (  # type: ignore[method-assign]
+            self.memory if url == "test://" else BrokenPublisher(broken)
+        )
+        settings = PublishingSettings(wait_seconds=30, retry_delays_seconds=(3600,))
+        log = structlog.get_logger()
+        return Sinks(publishers, self.store, settings, clock=lambda: NOON, new_id=an_id, log=log)
 
     def take(self, *messages: Message) -> bool:
         """What a listener does with a batch; whether it had to be committed."""
@@ -312,7 +321,7 @@ def test_batch_that_causes_very_much_is_written_in_portions(
     bench = Bench(store, TO_BOTH, intake=intake)
     bench.has(*(an_alarm(all_projects=True, repeat_actions=True) for _ in range(3)))
     bench.take(a_message(), a_message(), a_message(), Message(b"no event"))
-    assert len(intake.fired) == 4, "nine firings, three events to publish, a rejected one"
+    assert len(intake.fired) == 5, "nine firings, three events to publish, a rejected one"
     assert sum(intake.fired) == store.counts().firings == bench.worker.tally.fired == 9
     assert (store.counts().publications, store.counts().rejected) == (1, 1)
 

@@ -20,8 +20,9 @@ from pipeline.store.sql.archive import SqlArchive
 from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
-from pipeline.store.sql.leftovers import SqlPublications, SqlRejectedEvents
+from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
+from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus

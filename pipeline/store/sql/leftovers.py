@@ -1,19 +1,16 @@
-"""What came in and went no further: rejected events, and events that no publisher took."""
+"""Rejected events: what came in and could not be understood."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 
 from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
-from pipeline.store.base import Publication, RejectedEvent
-from pipeline.store.rows import publication_from, rejected_from
-from pipeline.store.sql.bulk import update_all
+from pipeline.store.base import RejectedEvent
+from pipeline.store.rows import rejected_from
 from pipeline.store.sql.part import Part
 
-_rejected, _publication = schema.rejected_event.c, schema.publication.c
+_rejected = schema.rejected_event.c
 
 
 class SqlRejectedEvents(Part):
@@ -44,39 +41,3 @@ class SqlRejectedEvents(Part):
         with self._database.write() as connection:
             this = _rejected.rejected_id == rejected_id
             connection.execute(delete(schema.rejected_event).where(this))
-
-
-class SqlPublications(Part):
-    """`store.base.Publications`."""
-
-    def claim_publications(self, limit: int, lease: timedelta, now: datetime) -> list[Publication]:
-        """Take due publications, oldest first; nobody else gets them until the lease ends."""
-        due = _publication.due_at <= now
-        statement = (
-            select(schema.publication)
-            .where(due)
-            .order_by(_publication.due_at, _publication.publication_id)
-            .limit(limit)
-            .with_for_update(skip_locked=True)
-        )
-        with self._database.read() as connection:
-            if connection.execute(select(_publication.due_at).where(due).limit(1)).first() is None:
-                return []
-        with self._database.write() as connection:
-            rows = connection.execute(statement).all()
-            leased = [{"publication_id": r.publication_id, "due_at": now + lease} for r in rows]
-            update_all(connection, schema.publication, "publication_id", leased)
-        return [publication_from(row) for row in rows]
-
-    def published(self, publication_id: str) -> None:
-        """It was taken at last: forget it."""
-        with self._database.write() as connection:
-            this = _publication.publication_id == publication_id
-            connection.execute(delete(schema.publication).where(this))
-
-    def publish_again_at(self, publication_id: str, due_at: datetime, error: str) -> None:
-        """It was not taken again: keep it, with the newest error and one attempt more."""
-        this = _publication.publication_id == publication_id
-        values = {"due_at": due_at, "error": error, "attempts": _publication.attempts + 1}
-        with self._database.write() as connection:
-            connection.execute(update(schema.publication).where(this).values(values))

@@ -7,11 +7,12 @@ Called by the parts of the store that write history.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
 
+from pipeline.event import Event
 from pipeline.self_notification import self_notification
 from pipeline.store import schema
 from pipeline.store.base import Publication
@@ -38,8 +39,14 @@ def tell(
         for start in range(0, len(events), _EVENTS_IN_A_PUBLICATION)
     ]
     rows = [
-        publication_row(Publication(new_id(), url, portion, error="", attempts=0), now)
+        publication_row(
+            _untried(new_id(), url, portion, now + timedelta(microseconds=number)), now
+        )
         for url in publishers
-        for portion in portions
+        for number, portion in enumerate(portions)
     ]
     insert_all(connection, schema.publication, rows)
+
+
+def _untried(new_id: str, url: str, events: tuple[Event, ...], made: datetime) -> Publication:
+    return Publication(new_id, url, events, error="", attempts=0, created_at=made)
