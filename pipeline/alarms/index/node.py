@@ -26,6 +26,8 @@ SPLIT_AT = 12
 DEEPEST = 8
 """How many equalities a path may split on; a query may have thousands."""
 _AFTER_EVERY_ID = chr(0x10FFFF)
+_LONG_SIDE = 3
+"""A side of a bound with more than this part of the rows is no better than all of them."""
 
 
 def with_row(
@@ -122,7 +124,9 @@ class ByValue:
 class ByBound:
     """Rows sorted by the constant of each order condition; the shortest side is scanned.
 
-    The id breaks ties between equal constants, so that removing one of many stays cheap.
+    The id breaks ties between equal constants, so that removing one of many stays cheap. Where
+    even the shortest side is long, all rows are scanned in the order in which they came: sorted,
+    they lie all over the memory, which costs three times as much a row.
     """
 
     __slots__ = ("_bounds", "_rows", "_shape")
@@ -133,16 +137,18 @@ class ByBound:
             (op in ("gt", "ge"), read, SortedKeyList(key=itemgetter(position, ALARM_ID)))
             for position, (op, read) in shape.bounds.items()
         ]
-        self._rows: Any = self._bounds[0][2]
+        self._rows: dict[str, Row] = {}
 
     def add(self, row: Row) -> None:
+        self._rows[row[ALARM_ID]] = row
         for _, _, rows in self._bounds:
             rows.add(row)
 
     def holds(self, row: Row) -> bool:
-        return row in self._rows
+        return row[ALARM_ID] in self._rows
 
     def remove(self, row: Row) -> None:
+        del self._rows[row[ALARM_ID]]
         for _, _, rows in self._bounds:
             rows.remove(row)
 
@@ -165,6 +171,8 @@ class ByBound:
             if count < fewest:
                 fewest = count
                 candidates = rows.islice(0, cut) if takes_less else rows.islice(cut)
+        if fewest * _LONG_SIDE > len(self._rows):
+            candidates = self._rows.values()
         self._shape.scan(event, candidates, out)
 
     def most_scanned(self) -> int:
