@@ -6,7 +6,7 @@ transaction; each of its actions becomes one delivery, and each try of a deliver
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -27,6 +27,36 @@ class Notification:
     reason: str
     reason_data: Mapping[str, Any]
     created_at: datetime
+
+
+class StoredData(Mapping[str, Any]):
+    """Reason data in `text`, JSON as `json.dumps` writes it; taken apart when it is looked into.
+
+    Who sends it on as it stands never looks.
+    """
+
+    __slots__ = ("_data", "_read", "text")
+
+    def __init__(self, text: str, read: Callable[[str], Mapping[str, Any]]) -> None:
+        self.text, self._read = text, read
+        self._data: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        return self._taken_apart()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._taken_apart())
+
+    def __len__(self) -> int:
+        return len(self._taken_apart())
+
+    def __repr__(self) -> str:
+        return f"StoredData({self.text!r})"
+
+    def _taken_apart(self) -> Mapping[str, Any]:
+        if self._data is None:
+            self._data = self._read(self.text)
+        return self._data
 
 
 @dataclass(frozen=True, slots=True)

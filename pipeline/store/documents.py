@@ -44,8 +44,10 @@ def storable_key(text: str) -> str:
     return f"{text[:128]}…sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
 
-def to_json(value: Any, *, keep_nan: bool = False) -> str:
+def to_json(value: Any, *, keep_nan: bool = False, dumped: bool = False) -> str:
     """The value as JSON in ASCII. NaN and infinities become null, unless `keep_nan`.
+
+    `dumped`: exactly as `json.dumps` would write it, with a blank after each comma and colon.
 
     Never fails for what can come from the wire: other types are written as text, what is nested
     deeper than 200 levels as "…".
@@ -56,8 +58,10 @@ def to_json(value: Any, *, keep_nan: bool = False) -> str:
         except (TypeError, ValueError):
             pass
         else:
-            if fast.isascii():
+            if fast.isascii() and not dumped:
                 return fast.decode("ascii")
+            with suppress(TypeError, ValueError):  # times; NaN
+                return json.dumps(value, allow_nan=False)
     return json.dumps(_plain(value, keep_nan, _DEEPEST))
 
 

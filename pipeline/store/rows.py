@@ -23,7 +23,15 @@ from pipeline.alarms.alarm import (
 )
 from pipeline.event import Event
 from pipeline.masking import mask_url, masked
-from pipeline.notification import Attempt, Delivered, Failed, Notification, Outcome, Refused
+from pipeline.notification import (
+    Attempt,
+    Delivered,
+    Failed,
+    Notification,
+    Outcome,
+    Refused,
+    StoredData,
+)
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.documents import from_json, to_json
 
@@ -32,6 +40,8 @@ from pipeline.store.documents import from_json, to_json
 _ALARM_FIELDS = tuple(field.name for field in fields(Alarm))
 _UNRECORDED = frozenset({"revision", "evaluate_timestamp", "rule", "time_constraints"})
 _TIMES_OF_CHANGE = ("timestamp", "state_timestamp")
+_DUMPED = '{"type": '
+"""How reason data begins in `json.dumps`'s form; others leave out the blank."""
 _STATES = {state.value: state for state in State}
 _SEVERITIES = {severity.value: severity for severity in Severity}
 
@@ -204,13 +214,19 @@ def notification_from(row: Row[Any]) -> Notification:
         notification_id=row.notification_id,
         alarm_id=row.alarm_id,
         alarm_name=row.alarm_name,
-        severity=Severity(row.severity),
-        previous=State(row.previous),
-        current=State(row.current),
+        severity=_SEVERITIES[row.severity],
+        previous=_STATES[row.previous],
+        current=_STATES[row.current],
         reason=row.reason,
-        reason_data=from_json(row.reason_data),
+        reason_data=_reason_data(row.reason_data),
         created_at=row.created_at,
     )
+
+
+def _reason_data(text: str) -> Mapping[str, Any]:
+    if text.startswith(_DUMPED):
+        return StoredData(text, from_json)
+    return from_json(text)  # type: ignore[no-any-return]
 
 
 def attempt_row(attempt: Attempt, number: int) -> dict[str, Any]:

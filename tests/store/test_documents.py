@@ -96,7 +96,7 @@ def test_nesting_without_end_is_cut(store: SqlStore) -> None:
     assert fire(store, alarm, an_event(raw={"payload": deep}))
 
     (delivery,) = store.claim(1, LEASE, NOON)
-    text = json.dumps(delivery.notification.reason_data)
+    text = json.dumps(dict(delivery.notification.reason_data))
     assert "\\u2026" in text
     assert "the bottom" not in text
 
@@ -135,7 +135,7 @@ def test_any_event_can_fire_and_be_told(
     told = delivery.notification
     assert told.reason == storable_text(reason)
     expected = _without_nan({"type": "event", "event": event.as_dict()})
-    assert _same(told.reason_data, expected)
+    assert _same(dict(told.reason_data), expected)
 
 
 @MANY

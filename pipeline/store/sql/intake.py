@@ -178,7 +178,9 @@ class _ReasonData:
         event = transition.event
         known = self._written.get(id(event))
         if known is None:
-            known = self._written[id(event)] = (event, to_json(transition.reason_data))
+            # As it will stand in each callback's body.
+            written = to_json(transition.reason_data, dumped=True)
+            known = self._written[id(event)] = (event, written)
         return known[1]
 
 

@@ -56,15 +56,8 @@ _CLAIMED_COLUMNS = (
     _delivery.attempts_before,
     *schema.notification.c,
 )
-_SETTLED_COLUMNS = (
-    _delivery.delivery_id,
-    _delivery.state,
-    _delivery.attempts,
-    _delivery.due_at,
-    _delivery.lease,
-    _delivery.finished_at,
-    _delivery.last_error,
-)
+_HELD_COLUMNS = _delivery.delivery_id, _delivery.state, _delivery.attempts, _delivery.lease
+_HELD_NAMES = tuple(str(column.name) for column in _HELD_COLUMNS)
 
 _CLAIMED_NAMES = [str(column.name) for column in _CLAIMED_COLUMNS]
 _KEY, _RECEIVER = (_delivery.delivery_id,), (_delivery.receiver,)
@@ -251,16 +244,19 @@ def _settle(connection: Connection, results: Sequence[Result]) -> None:
         attempts.append(attempt_row(attempt, row["attempts"]))
         row |= _settled(row, delivery, attempt, step)
     insert_all(connection, schema.attempt, attempts)
-    update_all(connection, schema.delivery, "delivery_id", list(rows.values()))
+    changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows.values():
+        changed.setdefault(tuple(row), []).append(row)
+    for alike in changed.values():
+        update_all(connection, schema.delivery, "delivery_id", alike)
     _disable_gone(connection, results)
 
 
 def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, dict[str, Any]]:
     """How the deliveries now stand, by id; locked in one order by everybody."""
     ids = [(delivery_id,) for delivery_id in sorted(delivery_ids)]
-    rows = select_given(connection, _SETTLED_COLUMNS, _KEY, ids, lock=True)
-    names = [column.name for column in _SETTLED_COLUMNS]
-    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+    rows = select_given(connection, _HELD_COLUMNS, _KEY, ids, lock=True)
+    return {row[0]: dict(zip(_HELD_NAMES, row, strict=True)) for row in rows}
 
 
 def _recorded(
