@@ -22,7 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from queue import SimpleQueue
 
@@ -41,6 +41,8 @@ _ARRIVAL_SECONDS = 10.0
 _TOPIC = f"tocsin_latency_{os.getpid()}"
 
 Publish = Callable[[bytes], None]
+Surrounding = Callable[[str], AbstractContextManager[tuple[Publish, Sequence[TocsinProcess]]]]
+"""Tocsin at work, with this action: what publishes an event to it, and its processes."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Measured:
     p50: float
     p99: float
     missing: int
+    cpu_ms: float
+    """Of all processes together, for each event."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -67,6 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 Figure("p50 ms", [run.p50 for run in runs], _P50_MS, at_least=False),
                 Figure("p99 ms", [run.p99 for run in runs], _P99_MS, at_least=False),
                 Figure("missing", [run.missing for run in runs], 0, at_least=False),
+                Figure("CPU ms/event", [run.cpu_ms for run in runs]),
             ]
             rows.append(Row("Latency from publish to callback", f"{name}, {rate}/s", figures))
     show(rows, f"{options.seconds} s a run")
@@ -84,7 +89,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 @contextmanager
-def _embedded(action: str) -> Iterator[Publish]:
+def _embedded(action: str) -> Iterator[tuple[Publish, Sequence[TocsinProcess]]]:
     with tempfile.TemporaryDirectory() as directory, ExitStack() as stack:
         database = f"sqlite:///{directory}/tocsin.sqlite"
         _store_alarm(database, action)
@@ -97,7 +102,7 @@ def _embedded(action: str) -> Iterator[Publish]:
         ]
         for thread in threads:
             thread.start()
-        yield bodies.put
+        yield bodies.put, [process]
         for _ in threads:
             bodies.put(None)
         for thread in threads:
@@ -116,7 +121,7 @@ def _post(port: int, bodies: SimpleQueue[bytes | None]) -> None:
 
 
 @contextmanager
-def _production(action: str) -> Iterator[Publish]:
+def _production(action: str) -> Iterator[tuple[Publish, Sequence[TocsinProcess]]]:
     with postgresql_database("latency") as database, ExitStack() as stack:
         _store_alarm(database, action)
         settings = {
@@ -139,7 +144,7 @@ def _production(action: str) -> Iterator[Publish]:
                 properties = pika.BasicProperties(content_type="application/json")
                 channel.basic_publish("", queue, body, properties)
 
-            yield publish
+            yield publish, [listener, notifier]
             channel.queue_delete(queue)
             channel.exchange_delete(_TOPIC)
 
@@ -152,7 +157,7 @@ def _store_alarm(database: str, action: str) -> None:
 # --- the measurement -------------------------------------------------------------------------
 
 
-def _measure(surrounding: Callable[..., object], rate: int, seconds: int) -> Measured:
+def _measure(surrounding: Surrounding, rate: int, seconds: int) -> Measured:
     receiver = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.latency_receiver"],
         stdin=subprocess.PIPE,
@@ -162,12 +167,14 @@ def _measure(surrounding: Callable[..., object], rate: int, seconds: int) -> Mea
     assert receiver.stdout is not None
     port = int(receiver.stdout.readline())
     try:
-        with surrounding(f"http://127.0.0.1:{port}/") as publish:  # type: ignore[attr-defined]
+        with surrounding(f"http://127.0.0.1:{port}/") as (publish, processes):
+            before = sum(process.cpu_seconds() for process in processes)
             published = _publish(publish, rate, seconds)
             time.sleep(1)  # for the last ones; one that is later counts as missing
+            cpu_seconds = sum(process.cpu_seconds() for process in processes) - before
     finally:
         noted, _ = receiver.communicate(timeout=_ARRIVAL_SECONDS)
-    return _measured(published, json.loads(noted))
+    return _measured(published, json.loads(noted), cpu_seconds)
 
 
 def _publish(publish: Publish, rate: int, seconds: int) -> dict[str, float]:
@@ -193,10 +200,13 @@ def _message_id(body: bytes) -> str:
     return str(message["message_id"])
 
 
-def _measured(published: dict[str, float], noted: dict[str, list[float]]) -> Measured:
+def _measured(
+    published: dict[str, float], noted: dict[str, list[float]], cpu_seconds: float
+) -> Measured:
     waits = sorted(noted[each][0] - at for each, at in published.items() if each in noted)
     p50, p99 = (waits[int(len(waits) * share)] * 1000 for share in (0.5, 0.99))
-    return Measured(p50, p99, len(published) - len(waits))
+    cpu_ms = cpu_seconds / (len(published) + _WARM_UP) * 1000
+    return Measured(p50, p99, len(published) - len(waits), cpu_ms)
 
 
 if __name__ == "__main__":

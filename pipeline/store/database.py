@@ -270,4 +270,5 @@ def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
 
 def _begin_postgresql(connection: Connection) -> None:
     if not connection.get_execution_options().get(_DURABLE, True):
-        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        driven: Any = connection.connection.driver_connection
+        driven.execute("SET LOCAL synchronous_commit = off")
