@@ -32,6 +32,7 @@ bench: $(VENV)/installed-dev  ## Measure listening and matching, side by side wi
 
 docs: $(VENV)/installed-dev  ## Write docs/reference.md from the code
 	$(BIN)/python docs/make_reference.py
+	$(BIN)/python docs/make_metrics.py
 
 clean:  ## Remove the virtual environment and all caches
 	rm -rf $(VENV) *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
