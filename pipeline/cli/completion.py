@@ -13,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from pipeline.errors import TocsinError
+from pipeline.masking import mask_url
 from pipeline.store.archive import EventFilter
 
 _MOST = 50
@@ -73,6 +74,12 @@ def dead_letters(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
 def rejected_events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest rejected events."""
     return [(one.rejected_id, one.reason) for one in store.rejected()]
+
+
+@_completing
+def publications(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """The oldest publications."""
+    return [(one.publication_id, mask_url(one.publisher)) for one in store.publications()]
 
 
 @_completing

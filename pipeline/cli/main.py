@@ -19,6 +19,7 @@ from pipeline.cli.demo import demo
 from pipeline.cli.events import normalise, replay
 from pipeline.cli.expire import expire
 from pipeline.cli.processes import listener, notifier, run
+from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
 from pipeline.cli.status import status
 from pipeline.cli.top import top
@@ -48,7 +49,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 
 for command in (
     *(run, listener, notifier, demo),
-    *(alarm, delivery, dead_letter, rejected, event),
+    *(alarm, delivery, dead_letter, rejected, publication, event),
     *(check, config, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)

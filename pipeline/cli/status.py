@@ -60,6 +60,6 @@ def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:
         "deliveries_dead": deliveries.get("dead", 0),
         "oldest_due_seconds": round(late, 1),
         "rejected_events": counts.rejected,
-        "unpublished_events": counts.publications,
+        "unpublished_events": counts.unpublished_events,
         "disabled_actions": Shown(disabled, "\n".join(map(": ".join, disabled.items()))),
     }

@@ -363,6 +363,7 @@ class Counts:
     publications: int
     disabled_actions: Mapping[str, str]
     revision: int
+    unpublished_events: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class SqlStatus(Part):
         delivery, disabled = schema.delivery.c, schema.disabled_action.c
         oldest = select(func.min(delivery.due_at)).where(delivery.state == "pending")
         reasons = select(disabled.action, disabled.reason).order_by(disabled.action)
+        unpublished = select(func.sum(schema.publication.c.size))
         with self._database.read() as connection:
             by_state = _count_by(connection, schema.alarm.c.state, [s.value for s in State])
             return Counts(
@@ -45,6 +46,7 @@ class SqlStatus(Part):
                 publications=_count(connection, schema.publication),
                 disabled_actions={row.action: row.reason for row in connection.execute(reasons)},
                 revision=int(connection.scalar(select(schema.revision.c.value)) or 0),
+                unpublished_events=int(connection.scalar(unpublished) or 0),
             )
 
     def backlog(self) -> Backlog:
