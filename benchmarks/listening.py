@@ -88,6 +88,8 @@ class Drained:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, and show the tables."""
     options = _options(arguments)
+    # Ended from outside, it still removes its database and its queue.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     with _database(options.alarms) as database:
         for queue_type in options.queue_type:
             contenders = _contenders(database, queue_type, options.messages)
