@@ -152,20 +152,24 @@ def another_process(url: str, queue: str, seconds: float) -> Iterator[subprocess
         process.wait()
 
 
-def test_what_a_killed_listener_held_comes_to_another(own_redis: OwnRedis, queue: str) -> None:
+@pytest.mark.parametrize("kind", ["redis", "filesystem"])
+def test_what_a_killed_listener_held_comes_to_another(
+    own_redis: OwnRedis, tmp_path: Path, queue: str, kind: str
+) -> None:
     """delivery 1: kill -9 during the commit"""
+    url = own_redis.url if kind == "redis" else f"filesystem://{tmp_path}"
     settings, worker = settings_for(queue, visibility_timeout_seconds=1.0), RecordingWorker()
     bodies = [b'{"n": %d}' % n for n in range(20)]
-    send(own_redis.url, settings, bodies)
-    with another_process(own_redis.url, queue, 1.0) as process:
+    send(url, settings, bodies)
+    with another_process(url, queue, 1.0) as process:
         assert process.stdout is not None
         assert b"took 20\n" in iter(process.stdout.readline, b"")
         process.kill()
         process.wait()
-    assert own_redis.client().hlen("unacked") == len(bodies)
-    with running(a_listener(own_redis.url, settings, worker)):
+    with running(a_listener(url, settings, worker)):
         eventually(lambda: len(worker.committed) >= len(bodies), "what was held came again")
     assert sorted(message.body for message in worker.committed) == sorted(bodies)
+    assert not list(tmp_path.rglob("*.msg"))
     assert own_redis.client().hlen("unacked") == 0
 
 
@@ -266,6 +270,38 @@ def test_queue_is_bound_to_its_exchange(own_redis: OwnRedis, queue: str) -> None
     assert json.loads(worker.committed[0].body) == {"n": 1}
 
 
+# --- folders ---------------------------------------------------------------------------------
+
+
+def test_listener_that_lives_keeps_the_files_that_it_holds(tmp_path: Path, queue: str) -> None:
+    url = f"filesystem://{tmp_path}"
+    settings = settings_for(queue, visibility_timeout_seconds=1.0)
+    slow, other = RecordingWorker(), RecordingWorker()
+    slow.hold()
+    send(url, settings, [b"{}"])
+    with running(a_listener(url, settings, slow)):
+        assert slow.committing.wait(DEADLINE_SECONDS)
+        (held,) = (tmp_path / "taken").rglob("*.msg")
+        began = held.parent.stat().st_mtime
+        with running(a_listener(url, settings, other)):
+            eventually(lambda: held.parent.stat().st_mtime > began + 1.2, "its folder is touched")
+        slow.release()
+        eventually(lambda: not held.exists(), "acknowledged")
+    assert not other.committed
+
+
+def test_file_that_is_being_written_is_left_until_it_is_whole(tmp_path: Path, queue: str) -> None:
+    worker, path = RecordingWorker(), tmp_path / f"1.{queue}.msg"
+    with running(a_listener(f"filesystem://{tmp_path}", settings_for(queue), worker)):
+        with path.open("wb") as file:
+            file.write(b'{"message_id": ')
+            file.flush()
+            eventually(lambda: list((tmp_path / "taken").glob("*")), "the listener is there")
+            file.write(b'"m-1"}')
+        eventually(lambda: worker.committed, "the message")
+    assert [message.body for message in worker.committed] == [b'{"message_id": "m-1"}']
+
+
 # --- AMQP, Kafka -----------------------------------------------------------------------------
 
 
@@ -293,10 +329,13 @@ def test_batch_whose_connection_broke_during_the_commit_comes_again(
 
 def test_kafka_commits_offsets_after_our_commit() -> None:
     """On the broker that the Kafka client brings for tests; also what kombu did not send."""
-    producer = confluent_kafka.Producer({"bootstrap.servers": "", "test.mock.num.brokers": 1})
+    producer = confluent_kafka.Producer(
+        {"bootstrap.servers": "", "test.mock.num.brokers": 1, "log_level": 2}
+    )
     (broker,) = producer.list_topics(timeout=10).brokers.values()
     url = f"confluentkafka://{broker.host}:{broker.port}"
-    settings, worker = settings_for("events"), RecordingWorker()
+    quiet = {"kafka_common_config": {"log_level": 2}}
+    settings, worker = settings_for("events", transport_options=quiet), RecordingWorker()
     worker.hold()
     producer.produce("events", b'{"n": 0}')
     producer.flush(10)

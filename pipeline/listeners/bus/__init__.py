@@ -4,6 +4,7 @@
     source.py       what the listener needs of a connection, and who gives it
     consumer.py     every transport of kombu's, as kombu consumes it
     redis.py        Redis, without the moment in which kombu holds a message that nobody else has
+    folder.py       a folder, likewise
     received.py     what kombu received, or a stranger sent → a `Message`
     connection.py   URL and settings → a connection, and its name without secrets
     settings.py     what an operator can set

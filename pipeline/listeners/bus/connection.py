@@ -67,9 +67,10 @@ def scheme_of(url: str) -> str:
     return scheme
 
 
-def is_redis(url: str) -> bool:
-    """Whether it is Redis that is spoken to."""
-    return scheme_of(url) in _REDIS
+def driver_of(url: str) -> str:
+    """The scheme, or `redis` for all that is Redis."""
+    scheme = scheme_of(url)
+    return "redis" if scheme in _REDIS else scheme
 
 
 def name_of(url: str) -> str:
@@ -113,7 +114,6 @@ def _folder(url: str) -> Mapping[str, Any]:
         "data_folder_in": folder,
         "data_folder_out": folder,
         "control_folder": f"{folder}/control",
-        "processed_folder": f"{folder}/processed",
     }
 
 

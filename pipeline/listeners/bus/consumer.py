@@ -2,7 +2,7 @@
 
 AMQP sends messages ahead, up to the prefetch. All others are asked for one message after another,
 and never for more than the batch in hand: Kafka commits all that was read so far, and a
-filesystem's message is in nobody's hands but ours once it was read.
+message of most others is in nobody's hands but ours once it was read.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Generic
 
@@ -20,13 +20,19 @@ from kombu.exceptions import KombuError
 
 from pipeline.listeners.backoff import Backoff
 from pipeline.listeners.base import Decisions, Stopped, Worker
-from pipeline.listeners.bus.connection import connection, is_redis, name_of
+from pipeline.listeners.bus.connection import connection, driver_of, name_of
 from pipeline.listeners.bus.consumer import KombuSource
+from pipeline.listeners.bus.folder import FolderSource
 from pipeline.listeners.bus.redis import RedisSource
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.bus.source import TICK_SECONDS, Batch, Source
 from pipeline.listeners.committer import Committer
 from pipeline.masking import mask_url
+
+_SOURCES: Mapping[str, Callable[..., Source]] = {
+    "filesystem": FolderSource,
+    "redis": RedisSource,
+}
 
 
 class BusListener(Generic[Decisions]):
@@ -124,7 +130,11 @@ class BusListener(Generic[Decisions]):
                 bus.release()
 
     def _source(self, bus: Any) -> Source:
-        kind = RedisSource if is_redis(self._url) else KombuSource
+        kinds: dict[str, Callable[..., Source]] = {
+            "redis": RedisSource,
+            "filesystem": FolderSource,
+        }
+        kind = kinds.get(driver_of(self._url), KombuSource)
         return kind(bus, self._settings, self.name)
 
     def _work_off(self, batch: Batch, source: Source, committer: Committer[Decisions]) -> None:

@@ -49,8 +49,9 @@ class BusSettings:
     )
     visibility_timeout_seconds: float = option(
         60.0,
-        "After how long the messages of a listener that died are given to another (Redis, SQS). "
-        "On Redis a listener that lives renews its claim, however long its commit takes.",
+        "After how long the messages of a listener that died are given to another (Redis, "
+        "filesystem, SQS). On the first two a listener that lives renews its claim, however long "
+        "its commit takes.",
         minimum=1,
     )
     heartbeat_seconds: int = option(
