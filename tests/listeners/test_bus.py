@@ -290,6 +290,16 @@ def test_listener_that_lives_keeps_the_files_that_it_holds(tmp_path: Path, queue
     assert not other.committed
 
 
+def test_file_of_a_queue_whose_name_ends_alike_is_left(tmp_path: Path) -> None:
+    worker = RecordingWorker()
+    (tmp_path / "1.notifications.info.msg").write_bytes(b"1")
+    (tmp_path / "2.info.msg").write_bytes(b"2")
+    with running(a_listener(f"filesystem://{tmp_path}", settings_for("info"), worker)):
+        eventually(lambda: worker.committed, "the message")
+    assert [message.body for message in worker.committed] == [b"2"]
+    assert (tmp_path / "1.notifications.info.msg").exists()
+
+
 def test_file_that_is_being_written_is_left_until_it_is_whole(tmp_path: Path, queue: str) -> None:
     worker, path = RecordingWorker(), tmp_path / f"1.{queue}.msg"
     with running(a_listener(f"filesystem://{tmp_path}", settings_for(queue), worker)):

@@ -5,8 +5,8 @@ kombu removes a message's file when it reads it. Here each listener has a folder
 lives touches its folder; what is in one that nobody touched for the visibility timeout is renamed
 back by whoever is alive. Renaming is the only lock: of two listeners one gets the file.
 
-Any file `*.QUEUE.msg` is a message; one that kombu did not write is its own body. A file that
-somebody is writing at this moment is left until it is whole.
+Any file `NAME.QUEUE.msg`, without a dot in NAME, is a message; one that kombu did not write is its
+own body. A file that somebody is writing at this moment is left until it is whole.
 """
 
 from __future__ import annotations
@@ -104,11 +104,12 @@ class FolderSource:
     def _waiting(self) -> Iterator[tuple[str, str]]:
         """Names of messages and their queues, in the order of the names: kombu's begin with the
         time."""
+        endings = {f"{queue}.msg": queue for queue in self._settings.queues}
         for name in sorted(os.listdir(self._folder)):
-            for queue in self._settings.queues:
-                if name.endswith(f".{queue}.msg"):
-                    yield name, queue
-                    break
+            # Behind the first dot, as kombu has it: one queue's name may be another's end.
+            queue = endings.get(name.partition(".")[2])
+            if queue is not None:
+                yield name, queue
 
     def _look_after_claims(self) -> None:
         """Keep our own folder alive, and put back what listeners that died had taken."""
