@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -23,7 +24,7 @@ from pipeline.store.retention import Kept
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 from pipeline.store.sql import SqlStore
 
-from builders import an_alarm
+from builders import NOON, an_alarm, an_event
 
 _SYNCHRONOUS_COMMIT = "SELECT current_setting('synchronous_commit')"
 OPEN = """
@@ -216,9 +217,21 @@ def test_tables_of_an_older_program_are_upgraded_with_what_is_in_them(database_u
         command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO deleted_alarm VALUES ('a-1', 7)"))
         connection.execute(text("UPDATE revision SET value = 7"))
+        events = json.dumps([(event := an_event(host="a")).as_dict()])
+        connection.execute(
+            text(
+                "INSERT INTO publication"
+                " (publication_id, publisher, events, error, attempts, due_at)"
+                " VALUES ('p-1', 'log://', :events, 'full', 3, '2026-01-02T12:00:00.000000Z')"
+            ),
+            {"events": events},
+        )
     engine.dispose()
 
     with SqlStore.open(settings) as store:
         assert list(store.changes_since(0).deleted) == ["a-1"]
+        assert store.counts().unpublished_events == 1
+        (kept,) = store.claim_publications(9, timedelta(1), datetime.now(UTC), "log://")
+        assert (kept.events, kept.attempts, kept.created_at) == ((event,), 3, NOON)
         assert store.prunable(Kept.DELETED_ALARMS, datetime.now(UTC) - timedelta(hours=1)) == 0
         assert store.prunable(Kept.DELETED_ALARMS, datetime.now(UTC) + timedelta(hours=1)) == 1
