@@ -128,13 +128,15 @@ def test_traits_are_compared_as_what_they_are(
 
 
 def test_conditions_are_met_together(store: SqlStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whether one of them leaves few candidates, or all of them many."""
+    """Whether one of them leaves few candidates, or all of them many; in haste or not."""
     store.keep_events([an_event(host=h, n=n) for h in "abc" for n in range(5)])
     wanted = (TraitFilter("host", "ne", "c"), TraitFilter("n", "ge", "3"))
 
-    for few in (1_000, 1):
+    for few, page in ((1_000, 100), (1, 100), (1, 2)):
         monkeypatch.setattr(archive_module, "_FEW", few)
-        both = found(store, *wanted, event_type="identity.*")
+        monkeypatch.setattr(archive_module, "_SMALLEST_PAGE", page)
+        monkeypatch.setattr(archive_module, "_LARGEST_PAGE", page)
+        both = list(store.events(EventFilter("identity.*", traits=wanted), limit=5))
         assert {(e.values["host"], e.values["n"]) for e in both} == {
             ("a", 3), ("a", 4), ("b", 3), ("b", 4)
         }  # fmt: skip
@@ -252,6 +254,14 @@ def test_a_search_finds_what_a_plain_reading_finds(
         store.keep_events(batch)
     kept = [event for batch in batches for event in batch]
 
+    with pytest.MonkeyPatch.context() as patch:
+        if size.draw(st.booleans(), label="as if it were a large archive"):
+            for name, small in (("_FEW", 1), ("_SMALLEST_PAGE", 2), ("_LARGEST_PAGE", 3)):
+                patch.setattr(archive_module, name, small)
+        agree(store, kept, filters, size)
+
+
+def agree(store: SqlStore, kept: list[Event], filters: Sequence[EventFilter], size: Any) -> None:
     for wanted in filters:
         expected = [event.message_id for event in kept if matches(wanted, event)]
         found = [event.message_id for event in store.events(wanted)]

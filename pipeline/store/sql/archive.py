@@ -5,7 +5,8 @@ events of a value in their order. That is work at every event, so that a questio
 is answered from an index whatever it asks: types, equality and ranges alike.
 
 A search gathers candidates from indexes alone, (generated, sequence) pairs: where one condition
-leaves few, these; else those that all conditions have in common. The documents decide.
+leaves few, these; else first the newest that one of them leaves, for often they meet the others
+too, then those that all conditions have in common. The documents decide.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     intersect,
     literal,
     select,
+    text,
     tuple_,
     union_all,
 )
@@ -51,8 +53,16 @@ _NEWEST_FIRST = (_event.generated.desc(), _event.sequence.desc())
 _Place = tuple[datetime, int]
 """(generated, sequence): where an event stands in the order."""
 _Places = Select[tuple[datetime, int]]
-_Union = list[_Places]
-"""Places that are in one or another of these, in none twice."""
+
+
+class _Asked(NamedTuple):
+    """What a condition leaves: the places in one or another of the parts, in none twice.
+
+    `in_order`: each part has them in their order in an index.
+    """
+
+    parts: list[_Places]
+    in_order: bool = True
 
 
 class SqlArchive(Part):
@@ -80,6 +90,7 @@ class SqlArchive(Part):
             raise InvalidValue(f"limit must be at least 1, not {limit}", "limit")
         found: list[Event] = []
         with self._database.read() as connection:
+            _walk_indexes(connection)
             after = None if marker is None else _place(connection, marker)
             for event in _candidates(connection, wanted, limit, after):
                 if matches(wanted, event):
@@ -160,13 +171,25 @@ def _candidates(
 ) -> Iterator[Event]:
     """Events among which are all that are wanted, in order; read a page at a time."""
     size = max(limit, _SMALLEST_PAGE)
+    hasty = True
     while True:
-        places = connection.execute(_page(connection, wanted, after).limit(size)).all()
+        places = connection.execute(_page(connection, wanted, after, hasty).limit(size)).all()
         yield from _read(connection, places)
         if len(places) < size:
             return
         after = places[-1].generated, places[-1].sequence
+        # Conditions that much of all meets are often met together: that is soon seen, or not.
+        hasty = hasty and size < _LARGEST_PAGE
         size = min(size * 2, max(limit, _LARGEST_PAGE))
+
+
+def _walk_indexes(connection: Connection) -> None:
+    """Keep PostgreSQL from gathering a whole condition to sort it, where its index is in order.
+
+    It would, as long as it has no statistics of a table that grew fast.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SET LOCAL enable_bitmapscan = off"))
 
 
 def _read(connection: Connection, places: Sequence[Row[Any]]) -> Iterator[Event]:
@@ -185,50 +208,64 @@ def _place(connection: Connection, marker: str) -> _Place:
     return place.generated, place.sequence
 
 
-def _page(connection: Connection, wanted: EventFilter, after: _Place | None) -> Select[Any]:
-    """The places of candidates beyond `after`, the last generated first."""
+def _page(
+    connection: Connection, wanted: EventFilter, after: _Place | None, hasty: bool
+) -> Select[Any]:
+    """The places of candidates beyond `after`, the last generated first.
+
+    In haste these are all that one condition leaves, if its index has them in this order.
+    """
     asked = [_with_trait(trait, wanted, after) for trait in wanted.traits]
     if wanted.event_type.strip("*"):
         asked.append(_of_types(connection, wanted, after))
     if not asked:
-        asked = [[_from_index(_event, wanted, after)]]
-    found = _gathered(_most_telling(connection, asked)).subquery("place")
+        asked = [_Asked([_from_index(_event, wanted, after)])]
+    asked = _most_telling(connection, asked)
+    if hasty and len(asked) > 1:
+        asked = next(([each] for each in asked if each.in_order), asked)
+    found = _gathered(asked).subquery("place")
     return select(found).order_by(found.c.generated.desc(), found.c.sequence.desc())
 
 
-def _most_telling(connection: Connection, asked: list[_Union]) -> list[_Union]:
+def _most_telling(connection: Connection, asked: list[_Asked]) -> list[_Asked]:
     """Where some conditions leave few events each, the one that leaves fewest; else all."""
     if len(asked) == 1:
         return asked
-    counted = [(_counted(connection, union), at) for at, union in enumerate(asked)]
+    counted = [(_counted(connection, one), at) for at, one in enumerate(asked)]
     count, at = min(counted)
     return [asked[at]] if count < _FEW else asked
 
 
-def _counted(connection: Connection, union: _Union) -> int:
+def _counted(connection: Connection, one: _Asked) -> int:
     """How many places there are; not beyond a few."""
-    some = _gathered([union]).limit(_FEW).subquery("some")
-    return int(connection.scalar(select(func.count()).select_from(some)) or 0)
+    places = _gathered([one]).subquery("place")
+    some = select(places).limit(_FEW)
+    if one.in_order:
+        # From the newest: where the oldest were, an index may be full of what was removed.
+        some = some.order_by(places.c.generated.desc(), places.c.sequence.desc())
+    counted = select(func.count()).select_from(some.subquery("some"))
+    return connection.scalar(counted) or 0
 
 
-def _gathered(asked: Sequence[_Union]) -> Select[Any]:
-    """The places that are in each of the unions."""
-    sets = [_united(union) for union in asked]
+def _gathered(asked: Sequence[_Asked]) -> Select[Any]:
+    """The places that every condition leaves."""
+    sets = [_united(one) for one in asked]
     return reduce(lambda one, other: select(intersect(one, other).subquery()), sets)
 
 
-def _united(union: _Union) -> Select[Any]:
-    return union[0] if len(union) == 1 else select(union_all(*union).subquery())
+def _united(one: _Asked) -> Select[Any]:
+    return one.parts[0] if len(one.parts) == 1 else select(union_all(*one.parts).subquery())
 
 
-def _with_trait(trait: TraitFilter, wanted: EventFilter, after: _Place | None) -> _Union:
+def _with_trait(trait: TraitFilter, wanted: EventFilter, after: _Place | None) -> _Asked:
     """Where a value stands in the index that one of the comparisons may be true of."""
     named = _trait.name == storable_key(trait.name)
-    return [
-        _from_index(_trait, wanted, after).where(named, _within(low, high))
-        for op, kind, constant in comparisons(trait)
-        for low, high in ranges(op, kind, constant)
+    keys = [
+        keys for op, kind, constant in comparisons(trait) for keys in ranges(op, kind, constant)
     ]
+    places = _from_index(_trait, wanted, after).where(named)
+    parts = [places.where(_within(low, high)) for low, high in keys]
+    return _Asked(parts, all(low == high for low, high in keys))
 
 
 def _within(low: str, high: str) -> ColumnElement[bool]:
@@ -236,15 +273,15 @@ def _within(low: str, high: str) -> ColumnElement[bool]:
     return _trait.value == low if low == high else and_(_trait.value >= low, _trait.value <= high)
 
 
-def _of_types(connection: Connection, wanted: EventFilter, after: _Place | None) -> _Union:
+def _of_types(connection: Connection, wanted: EventFilter, after: _Place | None) -> _Asked:
     """Each type's part of the index; all in one where the glob fits very many."""
     places = _from_index(_event, wanted, after)
     types = [name for name in _types(connection) if _may_fit(wanted.event_type, name)]
     if not types:
-        return [places.where(false())]
+        return _Asked([places.where(false())])
     if len(types) > _ONE_BY_ONE:
-        return [places.where(_event.event_type.in_(types))]
-    return [places.where(_event.event_type == name) for name in types]
+        return _Asked([places.where(_event.event_type.in_(types))], in_order=False)
+    return _Asked([places.where(_event.event_type == name) for name in types])
 
 
 def _may_fit(pattern: str, stored: str) -> bool:

@@ -277,11 +277,11 @@ def _remove_events(connection: Connection, rows: Sequence[Any]) -> None:
     """Remove events with their traits, whose keys their documents tell."""
     if not rows:
         return
-    traits = [
+    traits = sorted(
         (trait["name"], trait["value"], trait["generated"], trait["sequence"])
         for row in rows
         for trait in trait_rows(Event.from_dict(from_json(row.document)), row.sequence)
-    ]
+    )
     if connection.dialect.name == "sqlite":
         _remove_traits_from_sqlite(connection, traits)
     else:
