@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,8 +15,9 @@ from structlog.testing import CapturingLogger
 from pipeline import targets
 from pipeline.alarms.alarm import Severity, State
 from pipeline.errors import InvalidValue
-from pipeline.notification import Delivered, Delivery
+from pipeline.notification import Delivered, Delivery, StoredData
 from pipeline.receiver import Receiver
+from pipeline.store.documents import from_json, to_json
 from pipeline.targets import Targets, webhook
 from pipeline.targets.settings import DeliverySettings
 from pipeline.targets.test import TestTarget
@@ -137,6 +139,17 @@ def test_any_notification_has_a_body_of_valid_ascii_json(
 
     assert body.isascii()
     assert json.loads(body, parse_constant=pytest.fail)["alarm_name"] == name
+
+
+@given(reason_data=st.dictionaries(KEYS, ANY_JSON, max_size=4))
+def test_reason_data_stands_in_the_body_as_it_was_stored(reason_data: dict[str, Any]) -> None:
+    """alarms 14: byte for byte what Aodh's `json.dumps` makes of it."""
+    text = to_json({"type": "event", **reason_data}, dumped=True)
+    read = a_notification(reason_data=from_json(text))
+    stored = replace(read, reason_data=StoredData(text, from_json))
+
+    assert webhook.body(stored) == webhook.body(read)
+    assert stored == read
 
 
 @pytest.mark.parametrize(

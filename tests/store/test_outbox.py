@@ -208,6 +208,20 @@ def test_many_results_are_settled_together(store: SqlStore) -> None:
     assert store.counts().deliveries_by_state == {"pending": 10, "delivered": 10, "dead": 10}
 
 
+def test_an_exchange_records_what_has_ended_and_claims_what_is_due(store: SqlStore) -> None:
+    ended = _claimed(store)
+    busy = a_due_delivery(store, action="https://busy.example/")
+    due = a_due_delivery(store)
+    result = (ended, an_attempt(ended), Done())
+
+    claimed = store.exchange([result], 10, LEASE, NOON, busy=["https://busy.example"])
+
+    assert [delivery.delivery_id for delivery in claimed] == [due]
+    assert store.delivery(ended.delivery_id)[0].state == "delivered"
+    assert [delivery.delivery_id for delivery in store.claim(10, LEASE, NOON)] == [busy]
+    assert store.exchange([], 10, LEASE, NOON) == []
+
+
 def test_released_deliveries_are_due_at_once(store: SqlStore, clock: Clock) -> None:
     delivery = _claimed(store)
     clock.pass_time(seconds=1)
