@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pipeline.app import Application
 from pipeline.errors import InvalidValue, PublishFailed, StoreUnavailable
 from pipeline.event import Event
+from pipeline.normalise import normalised_lines
 from pipeline.publishers import Publishers, from_url
 from pipeline.publishers.base import Tools
 from pipeline.store.archive import EventFilter
@@ -15,6 +18,8 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
 from builders import an_event
+
+CAPTURED = Path(__file__).parents[1] / "data" / "keystone-cadf.jsonl"
 
 
 @pytest.fixture
@@ -34,6 +39,34 @@ def test_events_are_kept_once_however_often_they_are_published(store: SqlStore) 
     publishers.close()
 
     assert sorted(store.events(EventFilter())) == sorted(events)
+
+
+def test_events_go_from_the_bus_to_the_archive(database_url: str, tmp_path: Path) -> None:
+    """A route to store:// keeps each of the captured notifications once, replayed or not."""
+    pipelines = tmp_path / "pipelines.yaml"
+    pipelines.write_text(
+        "sources: [{name: all, events: ['identity.*'], sinks: [kept]}]\n"
+        "sinks: [{name: kept, publishers: ['store://']}]\n"
+    )
+    environ = {"TOCSIN_DATABASE_URL": database_url, "TOCSIN_ROUTING_PIPELINES": str(pipelines)}
+    application = Application(environ=environ)
+    captured = {event.message_id: event for event in captured_events()}
+
+    for _ in range(2):
+        application.replay([CAPTURED], progress=False)
+
+    kept = application.store.events(EventFilter(), limit=1_000)
+    assert {event.message_id: event for event in kept} == captured
+    assert len(kept) == len(captured) > 500
+    assert application.store.counts().publications == 0
+    application.close()
+
+
+def captured_events() -> Iterator[Event]:
+    normaliser = Application(environ={}).normaliser()
+    for _, event in normalised_lines(CAPTURED.read_bytes().splitlines(), normaliser):
+        if isinstance(event, Event) and event.event_type.startswith("identity."):
+            yield event
 
 
 def test_a_store_that_is_away_fails_the_publication() -> None:
