@@ -84,8 +84,8 @@ class Metrics(Observer):
         )
         self.commit_time = histogram(
             "commit_seconds",
-            "How long a batch that causes something took to be published and written down, "
-            "waiting for the database included.",
+            "How long what a batch causes took to be written down, waiting for the database "
+            "included.",
             _QUICK,
         )
         self.firings = counter("firings_total", "Alarms that fired.")

@@ -32,6 +32,7 @@ from pipeline.targets.settings import DeliverySettings
 from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
+_ROUND_SECONDS = 10.0
 _BETWEEN_TRANSACTIONS_SECONDS = 0.02
 _LOOK_AGAIN_SECONDS = 0.1
 
@@ -86,7 +87,9 @@ class Notifier:
         self._log.info("notifier.started", threads=self._settings.threads)
         with self._crew:
             while not self._stops:
-                self._hear(self._spare_seconds())
+                spare = self._spare_seconds()
+                # Now and then the loop comes round all the same, so that it is seen to live.
+                self._hear(_ROUND_SECONDS if spare is None else min(spare, _ROUND_SECONDS))
                 self._pause()
                 self._exchange()
             self._drain()

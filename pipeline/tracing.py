@@ -6,7 +6,7 @@ is traced: a message that no alarm asks for makes no span, however many there ar
 
     process EVENT_TYPE    from the batch's arrival to its commit; child of the message's own trace
     ├── match             open, normalise, route, match: the whole batch
-    ├── commit            published and written down
+    ├── commit            written down
     └── deliver RECEIVER  each attempt; its context goes to the receiver as `traceparent`
 
 The context of a message is in its transport's headers (`traceparent`, `tracestate`: W3C Trace

@@ -117,3 +117,24 @@ def test_parent_of_workers_tells_the_sum_of_what_they_count(
         )
         assert status(port, "/healthz") == 200
         assert parent.terminate() == 0
+
+
+def test_notifier_that_has_nothing_to_do_for_long_is_not_stuck(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    """/healthz: its loop comes round however seldom it is to look."""
+    environment = {
+        "TOCSIN_DATABASE_URL": sqlite_url,
+        "TOCSIN_METRICS_PORT": "0",
+        "TOCSIN_METRICS_REFRESH_SECONDS": "0.1",
+        "TOCSIN_DELIVERY_POLL_SECONDS": "3600",
+    }
+    with TocsinProcess("notifier", environment=environment, log_path=tmp_path / "log") as process:
+        port = process.wait_for_log("metrics.serving")["port"]
+        process.wait_for_log("notifier.started")
+
+        def silent() -> float:
+            return sample(samples(port), "part_silent_seconds", part="notifier") or 0.0
+
+        eventually(lambda: silent() > 1, "silent for a while")
+        eventually(lambda: silent() < 1, "it comes round again", seconds=20)
