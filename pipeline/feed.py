@@ -66,7 +66,7 @@ class AlarmFeed:
         self._source, self._alarms = source, alarms
         self._refresh_seconds, self._log = refresh_seconds, log
         self._stopping = threading.Event()
-        self.pulse = Pulse()
+        self.pulse = Pulse(refresh_seconds)
         self._reported: set[str] = set()
 
     def load(self) -> None:

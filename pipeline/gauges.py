@@ -31,7 +31,7 @@ class Gauges:
         self._looks: dict[str, Look] = {}
         self._failing: set[str] = set()
         self._stopping = threading.Event()
-        self.pulse = Pulse()
+        self.pulse = Pulse(refresh_seconds)
 
     def add(self, name: str, look: Look) -> None:
         """One look more, in each round."""

@@ -32,7 +32,7 @@ from pipeline.targets.settings import DeliverySettings
 from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
-_ROUND_SECONDS = 10.0
+_ROUND_SECONDS = 5.0
 _BETWEEN_TRANSACTIONS_SECONDS = 0.02
 _LOOK_AGAIN_SECONDS = 0.1
 

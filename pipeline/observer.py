@@ -46,10 +46,13 @@ class Observer:
 
 
 class Pulse:
-    """When a loop last came round; who looks from outside sees whether it is stuck."""
+    """When a loop last came round; who looks from outside sees whether it is stuck.
 
-    def __init__(self) -> None:
-        self._last = monotonic()
+    `round_seconds` is how long the loop rests by its settings.
+    """
+
+    def __init__(self, round_seconds: float = 0.0) -> None:
+        self._last, self._round_seconds = monotonic(), round_seconds
 
     def beat(self) -> None:
         """The loop has come round. Costs 0.1 µs."""
@@ -57,5 +60,5 @@ class Pulse:
 
     @property
     def silent_seconds(self) -> float:
-        """For how long it has not."""
-        return monotonic() - self._last
+        """For how long it has not, beyond its rest."""
+        return max(monotonic() - self._last - self._round_seconds, 0.0)
