@@ -337,6 +337,20 @@ def test_batch_whose_connection_broke_during_the_commit_comes_again(
     Broker(amqp_url).delete(queue)
 
 
+def test_queue_with_other_flags_is_told_of(amqp_url: str, queue: str) -> None:
+    """events-in 4: what the broker has, and which setting to change"""
+    log, worker = Log(), RecordingWorker()
+    Broker(amqp_url).declare(queue)
+    Broker(amqp_url).send(queue, [b"{}"])
+    with running(a_listener(amqp_url, settings_for(queue), worker, log)):
+        eventually(lambda: log.lines("bus.unavailable"), "a complaint")
+    assert "'durable'" in log.text()
+    assert "current is 'false'. Set bus.durable" in log.text()
+    with running(a_listener(amqp_url, settings_for(queue, declare=False), worker)):
+        eventually(lambda: worker.committed, "taken as it is")
+    Broker(amqp_url).delete(queue)
+
+
 def test_kafka_commits_offsets_after_our_commit() -> None:
     """On the broker that the Kafka client brings for tests; also what kombu did not send."""
     producer = confluent_kafka.Producer(

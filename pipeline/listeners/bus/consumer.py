@@ -20,6 +20,8 @@ from pipeline.listeners.bus import received
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.bus.source import TICK_SECONDS, Batch, gather
 
+_SHORTEST_WAIT_SECONDS = 0.001
+
 
 class KombuSource:
     """A `Source` over any transport."""
@@ -96,6 +98,9 @@ class KombuSource:
     def _receive(self, seconds: float, most: int) -> int:
         """Take what comes within the time; how many that were."""
         before = len(self._taken)
+        if not self._is_virtual:
+            # Without any, py-amqp spins over half a frame until the other half comes.
+            seconds = max(seconds, _SHORTEST_WAIT_SECONDS)
         with suppress(TimeoutError):
             self._connection.drain_events(timeout=seconds)
         if not self._is_virtual:

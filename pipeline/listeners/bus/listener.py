@@ -29,6 +29,8 @@ from pipeline.listeners.bus.source import TICK_SECONDS, Batch, Source
 from pipeline.listeners.committer import Committer
 from pipeline.masking import mask_url
 
+_OTHER_FLAGS = "PRECONDITION_FAILED"
+_REMEDY = "Set bus.durable to what the broker has, or bus.declare: false to take it as it is."
 _SOURCES: Mapping[str, Callable[..., Source]] = {
     "filesystem": FolderSource,
     "redis": RedisSource,
@@ -96,6 +98,8 @@ class BusListener(Generic[Decisions]):
             raise
         except lost as error:
             tell, reason = self._log.warning, mask_url(str(error) or type(error).__name__)
+            if _OTHER_FLAGS in reason:
+                tell, reason = self._log.error, f"{reason}. {_REMEDY}"
         except ImportError as error:
             tell, reason = self._log.error, f"a library is missing: {error}"
         except Exception as error:  # noqa: BLE001 - what kombu cannot read must not end it all
