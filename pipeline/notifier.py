@@ -35,6 +35,8 @@ _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _ROUND_SECONDS = 5.0
 _BETWEEN_TRANSACTIONS_SECONDS = 0.02
 _LOOK_AGAIN_SECONDS = 0.1
+_CLOCK_TOLERANCE_SECONDS = 1.0
+"""How far a clock may go back unnoticed: as far as nobody minds to wait."""
 
 
 class TargetSource(Protocol):
@@ -81,6 +83,7 @@ class Notifier:
         self._passed_over: set[str] = set()
         self._poll_at = self._store_at = self._pause_until = monotonic()
         self._store_wait = 0.0
+        self._clock_offset, self._set_back = self._offset(), True  # it may have been before
 
     def run(self) -> None:
         """Deliver until `stop`; then let the attempts in flight end, and record them."""
@@ -157,7 +160,7 @@ class Notifier:
     def _exchange(self) -> None:
         """Write down what came of ended attempts, and take what is due, as much as the crew can
         do soon, unless it is to stop. While the store is away, keep what is to be written."""
-        if monotonic() < self._store_at:
+        if monotonic() < self._store_at or not self._minds_the_clock():
             return
         looks, busy = not self._stops and self._looks(), self._crew.busy
         limit = self._crew.wanted if looks else 0
@@ -188,6 +191,28 @@ class Notifier:
             self._store_is_away(error)
             return longest
         return longest if due is None else min(longest, (due - now).total_seconds())
+
+    def _minds_the_clock(self) -> bool:
+        """When the clock was set back, let nothing wait until it has come so far again. False
+        while the store is away."""
+        before, self._clock_offset = self._clock_offset, self._offset()
+        self._set_back |= self._clock_offset < before - _CLOCK_TOLERANCE_SECONDS
+        if not self._set_back or self._stops:
+            return True
+        try:
+            count = self._outbox.bring_forward(self._lease, self._clock())
+        except StoreUnavailable as error:
+            self._store_is_away(error)
+            return False
+        self._set_back = False
+        if count:
+            self._more_due = True
+            self._log.warning("notifier.clock_was_ahead", deliveries=count, then="due now")
+        return True
+
+    def _offset(self) -> float:
+        """The clock's reading beside that of the one which nobody sets, in seconds."""
+        return self._clock().timestamp() - monotonic()
 
     def _looks(self) -> bool:
         """Whether it is time to look for what is due."""

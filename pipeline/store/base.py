@@ -226,6 +226,12 @@ class Outbox(Protocol):
     def release(self, deliveries: Sequence[Delivery]) -> None:
         """Give back what was claimed and not tried: due again at once."""
 
+    def bring_forward(self, lease: timedelta, now: datetime) -> int:
+        """Make due now what only a clock that was ahead has put off; how many.
+
+        For when a clock was set back. No lease is given for longer than `lease`.
+        """
+
     def deliveries(
         self,
         state: str | None = None,

@@ -13,6 +13,8 @@ from typing import NoReturn
 
 import pytest
 
+from pipeline.receiver import Receiver
+
 from faults.postgresql_server import PROGRAMS, OwnPostgresql
 
 
@@ -23,6 +25,13 @@ def chance(record_property: Callable[[str, object], None]) -> random.Random:
     print(f"TOCSIN_TEST_SEED={seed}")
     record_property("report", f"TOCSIN_TEST_SEED={seed}")
     return random.Random(seed)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A receiver that takes everything."""
+    with Receiver() as receiver:
+        yield receiver
 
 
 @pytest.fixture(autouse=True)

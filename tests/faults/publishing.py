@@ -16,7 +16,7 @@ _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/js
 
 
 class Publisher(threading.Thread):
-    """Publishes every body at a pace, over `seconds`; `published` counts the confirmed ones."""
+    """Publishes every body, in `seconds` if it can; `published` counts the confirmed ones."""
 
     def __init__(self, url: str, bodies: Sequence[bytes], seconds: float) -> None:
         super().__init__(daemon=True)
@@ -24,27 +24,27 @@ class Publisher(threading.Thread):
         self._parameters.socket_timeout = self._parameters.stack_timeout = 5
         self._parameters.blocked_connection_timeout = 30
         self._bodies = bodies
-        self._pause = seconds / max(len(bodies), 1)
+        self._seconds = seconds
         self.published = self.interrupted = 0
 
     def run(self) -> None:
+        began = time.monotonic()
         while self.published < len(self._bodies):
             try:
-                self._publish()
+                self._publish(began)
             except (pika.exceptions.AMQPError, OSError):
                 self.interrupted += 1
                 time.sleep(0.2)
 
-    def _publish(self) -> None:
+    def _publish(self, began: float) -> None:
         connection = pika.BlockingConnection(self._parameters)
         channel = connection.channel()
         channel.confirm_delivery()
-        due = time.monotonic()
         while self.published < len(self._bodies):
             body = self._bodies[self.published]
             channel.basic_publish(EXCHANGE, QUEUE, body, _PERSISTENT, mandatory=True)
             self.published += 1
-            due += self._pause
+            due = began + self._seconds * self.published / len(self._bodies)
             time.sleep(max(0.0, due - time.monotonic()))
         connection.close()
 

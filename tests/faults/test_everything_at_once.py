@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,9 +119,15 @@ def run(
             fleet.wait_until_started()
             for sender in senders:
                 sender.start()
-            while any(sender.is_alive() for sender in senders) or not disturbances.all_done:
+            until = time.monotonic() + seconds
+            while time.monotonic() < until or not disturbances.all_done:
                 wait_random(chance, 1.0)
                 disturbances.next()
+            eventually(
+                lambda: fleet.supervise() or not any(sender.is_alive() for sender in senders),
+                "all is published",
+                seconds=_TO_SETTLE_SECONDS,
+            )
             eventually(
                 lambda: fleet.supervise() or verdict.settled(store, load),
                 "all is settled",

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pipeline import yaml_source
 from pipeline.alarms.live import LiveAlarms
+from pipeline.event import Event
 from pipeline.feed import AlarmFeed
 from pipeline.listeners.base import Message
 from pipeline.normalise import Normaliser, NormaliseSettings, compiled
 from pipeline.routing import load_routes
+from pipeline.store.base import Publication
 from pipeline.store.sql import SqlStore
 from pipeline.worker import Worker
 
-from builders import an_id
 from listeners.rabbitmq_broker import Log
 from messages import a_notification
 
@@ -36,11 +37,10 @@ def a_worker(
     return Worker(
         normaliser=Normaliser(compiled(yaml_source.load_file(NormaliseSettings().file))),
         routes=load_routes(yaml_source.load(_TO_ALARMS, "pipelines.yaml"), lambda url: None),
-        publisher=_no_publisher,
+        sinks=_NoSinks(),
         alarms=alarms,
         store=store,
         clock=clock,
-        new_id=an_id,
         log=logger,
     )
 
@@ -57,5 +57,11 @@ def a_body(message_id: str) -> bytes:
     return json.dumps(a_notification(message_id=message_id)).encode()
 
 
-def _no_publisher(url: str) -> None:
-    raise AssertionError(f"nothing is to be published to {url}")
+class _NoSinks:
+    """Nothing is published in these tests, so whoever tries is wrong."""
+
+    def publish(self, batch: Mapping[str, Sequence[Event]]) -> list[Publication]:
+        raise AssertionError(f"nothing is to be published to {list(batch)}")
+
+    def kept(self, publications: Sequence[Publication]) -> None:
+        raise AssertionError("nothing was published")

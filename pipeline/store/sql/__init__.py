@@ -18,6 +18,7 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql.alarms import SqlAlarms, SqlAlarmSource
 from pipeline.store.sql.archive import SqlArchive
 from pipeline.store.sql.arrivals import SqlArrivals
+from pipeline.store.sql.clock import SqlClock
 from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlRejectedEvents
@@ -51,6 +52,7 @@ class SqlStore(
     SqlAlarms,
     SqlAlarmSearch,
     SqlOutbox,
+    SqlClock,
     SqlDeliveries,
     SqlArrivals,
     SqlRejectedEvents,
