@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -34,6 +34,7 @@ from sqlalchemy import (
     column,
     func,
     insert,
+    literal_column,
     select,
     tuple_,
     update,
@@ -64,6 +65,35 @@ def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
         else:
             given = {_GIVEN: _rows_document(table, names, portion)}
             driven.execute(connection, given, _insert_given, table, names)
+
+
+class Written(NamedTuple):
+    """Rows to insert; or, with a `key` (one of their columns), to set where it is the row's."""
+
+    table: Table
+    rows: Rows
+    key: str = ""
+
+
+def write_all(connection: Connection, written: Sequence[Written]) -> None:
+    """Insert and update all of it, in PostgreSQL by one statement where the rows are not too many:
+    each statement more is a journey to the database more. Not for tables that come twice."""
+    some = [each for each in written if each.rows]
+    together = all(len(each.rows) <= _AT_A_TIME for each in some)
+    if some and together and connection.dialect.name != "sqlite":
+        shapes = tuple(_shape(each) for each in some)
+        given: dict[str, Any] = {}
+        for at, (each, (_, names, key)) in enumerate(zip(some, shapes, strict=True)):
+            given[f"{_GIVEN}_{at}"] = _rows_document(each.table, names, each.rows)
+            if key:
+                given[f"{_KEYS}_{at}"] = [row[key] for row in each.rows]
+        driven.execute(connection, given, _write_given, shapes)
+        return
+    for table, rows, key in some:
+        if key:
+            update_all(connection, table, key, rows)
+        else:
+            insert_all(connection, table, rows)
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, key: str) -> None:
@@ -234,8 +264,33 @@ def _numbers(
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
-def _insert_given(_on_sqlite: bool, table: Table, names: tuple[str, ...]) -> Executable:
-    given = _given(False, tuple(table.c[name] for name in names))
+_Shape: TypeAlias = tuple[Table, tuple[str, ...], str]
+"""What a `Written` is about: its table, its columns, its key."""
+
+
+def _shape(written: Written) -> _Shape:
+    names = tuple(map(str, written.rows[0]))
+    key = written.key
+    return written.table, (*(n for n in names if n != key), key) if key else names, key
+
+
+def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...]) -> Executable:
+    parts = []
+    for at, (table, names, key) in enumerate(shapes):
+        document, keys = f"{_GIVEN}_{at}", f"{_KEYS}_{at}"
+        made: Any = (
+            _update_given(False, table, names, document, keys)
+            if key
+            else _insert_given(False, table, names, document)
+        )
+        parts.append(made.cte(f"part_{at}"))
+    return select(literal_column("1")).add_cte(*parts)
+
+
+def _insert_given(
+    _on_sqlite: bool, table: Table, names: tuple[str, ...], document: str = _GIVEN
+) -> Executable:
+    given = _given(False, tuple(table.c[name] for name in names), document)
     return insert(table).from_select(names, select(*given.c))
 
 
@@ -248,10 +303,16 @@ def _insert_absent(
     return inserting.on_conflict_do_nothing().returning(key, number)
 
 
-def _update_given(_on_sqlite: bool, table: Table, names: tuple[str, ...]) -> Executable:
+def _update_given(
+    _on_sqlite: bool,
+    table: Table,
+    names: tuple[str, ...],
+    document: str = _GIVEN,
+    keys: str = _KEYS,
+) -> Executable:
     *changed, key = names
-    given = _given(False, tuple(table.c[name] for name in names))
-    wanted = any_(bindparam(_KEYS, type_=postgresql.ARRAY(Text())))
+    given = _given(False, tuple(table.c[name] for name in names), document)
+    wanted = any_(bindparam(keys, type_=postgresql.ARRAY(Text())))
     these = update(table).where(table.c[key] == given.c[key], table.c[key] == wanted)
     return these.values({name: given.c[name] for name in changed})
 
@@ -272,16 +333,16 @@ def _key_array(key: Column[Any]) -> str:
 
 
 @lru_cache
-def _given(on_sqlite: bool, columns: tuple[Column[Any], ...]) -> FromClause:
+def _given(on_sqlite: bool, columns: tuple[Column[Any], ...], name: str = _GIVEN) -> FromClause:
     """The given JSON document, an array of objects, as a table with these columns."""
-    document = bindparam(_GIVEN, type_=Text())
+    document = bindparam(name, type_=Text())
     if on_sqlite:
         value = func.json_each(document).table_valued("value").c.value
         each = [func.json_extract(value, f"$.{c.name}").label(c.name) for c in columns]
         return select(*each).subquery(_GIVEN)
     typed = [column(c.name, c.type) for c in columns]
     unpacked = func.json_to_recordset(cast(document, postgresql.JSON()))
-    return unpacked.table_valued(*typed).render_derived(name=_GIVEN, with_types=True)
+    return unpacked.table_valued(*typed).render_derived(name=name, with_types=True)
 
 
 def _rows_document(table: Table, names: tuple[str, ...], rows: Rows) -> str:

@@ -23,7 +23,7 @@ from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
 from pipeline.store.sql.arrivals import announce_deliveries
-from pipeline.store.sql.bulk import insert_all, insert_new, select_given, update_all
+from pipeline.store.sql.bulk import Written, insert_new, select_given, write_all
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.telling import tell
 
@@ -81,14 +81,17 @@ class SqlTransaction:
             notification = self._notification_row(transition, reason_data)
             notifications.append(notification)
             deliveries.extend(self._delivery_rows(transition, notification["notification_id"]))
-        insert_all(self._connection, _firing, firings)
-        update_all(self._connection, _alarm, "alarm_id", _last_states(transitions))
-        insert_all(self._connection, schema.alarm_history, history)
-        insert_all(self._connection, schema.notification, notifications)
+        written = [
+            Written(_firing, firings),
+            Written(_alarm, _last_states(transitions), key="alarm_id"),
+            Written(schema.alarm_history, history),
+            Written(schema.notification, notifications),
+            Written(schema.delivery, deliveries),
+        ]
+        write_all(self._connection, written)
         if self._told:
             self._tell(transitions, history)
         if deliveries:
-            insert_all(self._connection, schema.delivery, deliveries)
             announce_deliveries(self._connection)
 
     def _tell(self, transitions: Sequence[Transition], history: Sequence[dict[str, Any]]) -> None:
