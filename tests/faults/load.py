@@ -19,7 +19,7 @@ from pipeline.alarms.alarm import Alarm, Condition, EventRule
 from builders import an_alarm
 from faults.poison import POISONS, UNRECORDABLE
 
-EXCHANGE, QUEUE = "keystone", "notifications.info"
+EXCHANGE, QUEUE, SINK = "keystone", "notifications.info", "sink"
 USERS, ONE_SHOTS = 60, 20
 _FIRING_SHARE, _HOT_SHARE, _TWICE_SHARE = 0.06, 0.2, 0.01
 _UNRECORDABLES, _POISON_ROUNDS = 6, 2
@@ -33,7 +33,7 @@ class Load:
 
     `repeating` are the (alarm_id, message_id) that must each make one transition; `once` gives
     for an alarm that fires once the messages of which one must; `rejected` are the bodies that
-    must be kept as rejected events.
+    must be kept as rejected events; `published` are the messages that the sinks must get.
     """
 
     bodies: list[bytes] = field(default_factory=list)
@@ -41,11 +41,24 @@ class Load:
     repeating: set[tuple[str, str]] = field(default_factory=set)
     once: dict[str, set[str]] = field(default_factory=dict)
     rejected: set[bytes] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
 
     @property
     def transitions(self) -> int:
         """How many there have to be."""
         return len(self.repeating) + len(self.once)
+
+
+def pipelines(broker_url: str) -> str:
+    """A pipelines file: everything to the alarms, and what may fire to a queue and the archive."""
+    return f"""
+sources:
+  - {{name: all, events: ["*"], sinks: [alarms]}}
+  - {{name: deleted, events: [{_USER}, {_GROUP}], sinks: [others]}}
+sinks:
+  - {{name: alarms, publishers: ["alarms://"]}}
+  - {{name: others, publishers: ["{broker_url}?routing_key={SINK}", "store://"]}}
+"""
 
 
 def a_load(events: int, receiver_url: str, chance: random.Random) -> Load:
@@ -59,6 +72,7 @@ def a_load(events: int, receiver_url: str, chance: random.Random) -> Load:
     for number in range(firing, events):
         load.bodies.append(_message(chance.choice(captured), f"m-{number}"))
     for number in range(_UNRECORDABLES):
+        load.published.add(f"{UNRECORDABLE}{number}")
         message_id = f"{UNRECORDABLE}{number}"
         load.rejected.add(_message(captured[0], message_id, _USER, f"user-{number}"))
     load.rejected |= {make(n) for make in POISONS.values() for n in range(_POISON_ROUNDS)}
@@ -72,6 +86,7 @@ def _add_firing(load: Load, captured: dict[str, Any], number: int, hot: bool) ->
     event_type = _GROUP if hot else _USER
     load.bodies.append(_message(captured, message_id, event_type, f"user-{user}"))
     load.repeating.add((f"each-{user}", message_id))
+    load.published.add(message_id)
     if hot:
         load.repeating.add(("hot", message_id))
     if user < ONE_SHOTS:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 import pika
 import pika.exceptions
 
-from faults.load import EXCHANGE, QUEUE
+from faults.load import EXCHANGE, QUEUE, SINK
 from listeners.rabbitmq_server import OwnRabbitmq
 
 _PERSISTENT = pika.BasicProperties(delivery_mode=2, content_type="application/json")
@@ -55,15 +57,28 @@ def publishers(url: str, bodies: Sequence[bytes], seconds: float) -> list[Publis
     return [Publisher(url, bodies[n::count], seconds) for n in range(count)]
 
 
-def make_queue(url: str) -> None:
-    """The exchange and the queue as a service makes them; empty, whatever went before."""
+def make_queues(url: str) -> None:
+    """The exchange and the queue as a service makes them, and a sink's; empty, whatever was."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
     channel.exchange_declare(EXCHANGE, "topic", durable=True)
     channel.queue_declare(QUEUE, durable=True)
     channel.queue_bind(QUEUE, EXCHANGE, QUEUE)
+    channel.queue_declare(SINK, durable=True)
     channel.queue_purge(QUEUE)
+    channel.queue_purge(SINK)
     connection.close()
+
+
+def sunk(url: str) -> Counter[str]:
+    """The ids of the events that came to the sink's queue, and how often; it is empty then."""
+    connection = pika.BlockingConnection(pika.URLParameters(url))
+    channel = connection.channel()
+    ids: Counter[str] = Counter()
+    while (got := channel.basic_get(SINK, auto_ack=True))[0] is not None:
+        ids[json.loads(got[2])["message_id"]] += 1
+    connection.close()
+    return ids
 
 
 def left(rabbitmq: OwnRabbitmq) -> int:

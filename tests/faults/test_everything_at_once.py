@@ -1,9 +1,10 @@
 """Whatever dies, breaks or jumps: nothing is lost, nothing fires twice, nothing is left over.
 
-20,000 events go through RabbitMQ, two listeners, PostgreSQL and two notifiers while one after
-another is killed, restarted or cut off (`disturbances.py` names all), with poison among them and
-a receiver that is unwell at times. TOCSIN_FAULTS_EVENTS and TOCSIN_FAULTS_MINUTES make it longer
-(`make faults`), TOCSIN_TEST_SEED repeats the choices of a run. SQLite sees a shorter one.
+20,000 events go through RabbitMQ, two listeners, PostgreSQL and two notifiers, and some of them to
+the archive and a queue as well, while one after another is killed, restarted or cut off
+(`disturbances.py` names all), with poison among them and a receiver that is unwell at times.
+TOCSIN_FAULTS_EVENTS and TOCSIN_FAULTS_MINUTES make it longer (`make faults`), TOCSIN_TEST_SEED
+repeats the choices of a run. SQLite sees a shorter one.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from pipeline.store.sql import SqlStore
 from faults import failing, verdict
 from faults.disturbances import Disturbances, as_report, wait_random
 from faults.fleet import Fleet
-from faults.load import a_load
+from faults.load import a_load, pipelines
 from faults.poison import refuse_unrecordable
 from faults.postgresql_server import OwnPostgresql
-from faults.publishing import left, make_queue, publishers
+from faults.publishing import left, make_queues, publishers, sunk
 from listeners.rabbitmq_server import OwnRabbitmq
 from waiting import eventually
 
@@ -37,7 +38,7 @@ _TO_SETTLE_SECONDS = 120
 _TIMEOUT = SECONDS * 2 + 400
 
 
-def environment(database_url: str, rabbitmq: OwnRabbitmq) -> dict[str, str]:
+def environment(database_url: str, rabbitmq: OwnRabbitmq, pipelines: Path) -> dict[str, str]:
     """Settings under which what is broken is soon tried again."""
     return {
         "TOCSIN_DATABASE_URL": database_url,
@@ -46,6 +47,9 @@ def environment(database_url: str, rabbitmq: OwnRabbitmq) -> dict[str, str]:
         "TOCSIN_RABBITMQ_PRIORITIES": "info",
         "TOCSIN_RABBITMQ_DURABLE": "true",
         "TOCSIN_RABBITMQ_RECONNECT_MAX_SECONDS": "1",
+        "TOCSIN_ROUTING_PIPELINES": str(pipelines),
+        "TOCSIN_PUBLISHING_RETRY_DELAYS_SECONDS": "0.5,1",
+        "TOCSIN_RETENTION_EVENTS_DAYS": "100000",
         "TOCSIN_HTTP_ENABLED": "false",
         "TOCSIN_DELIVERY_POLL_SECONDS": "0.1",
         "TOCSIN_DELIVERY_CONNECT_TIMEOUT_SECONDS": "0.5",
@@ -111,9 +115,10 @@ def run(
         load = a_load(events, receiver.url, chance)
         store.create_many(load.alarms)
         refuse_unrecordable(store)
-        fleet = Fleet(environment(url, rabbitmq), folder)
+        make_queues(rabbitmq.url)
+        (folder / "pipelines.yaml").write_text(pipelines(rabbitmq.url))
+        fleet = Fleet(environment(url, rabbitmq, folder / "pipelines.yaml"), folder)
         disturbances = Disturbances(fleet, rabbitmq, chance, postgresql)
-        make_queue(rabbitmq.url)
         senders = publishers(rabbitmq.url, load.bodies, seconds)
         try:
             fleet.wait_until_started()
@@ -125,7 +130,7 @@ def run(
                 disturbances.next()
             eventually(
                 lambda: fleet.supervise() or not any(sender.is_alive() for sender in senders),
-                "all is published",
+                "all is sent",
                 seconds=_TO_SETTLE_SECONDS,
             )
             eventually(
@@ -133,6 +138,8 @@ def run(
                 "all is settled",
                 seconds=_TO_SETTLE_SECONDS,
             )
+            fleet.pass_leases()
+            eventually(lambda: store.counts().publications == 0, "all is published")
             eventually(lambda: left(rabbitmq) == 0, "no message is left")
             fleet.terminate_all()
         finally:
@@ -143,6 +150,7 @@ def run(
         verdict.no_row_is_stuck(store, load)
         verdict.each_event_made_one_transition(store, load)
         repeats = verdict.each_callback_came_under_one_id(store, load, receiver.callbacks)
+        again = verdict.every_sink_got_every_event(store, load, sunk(rabbitmq.url))
         verdict.nothing_was_a_bug(fleet.log())
     return as_report(
         f"{events:,} events",
@@ -151,6 +159,8 @@ def run(
         publisher_interruptions=sum(sender.interrupted for sender in senders),
         poison_messages_rejected=len(load.rejected),
         transitions=load.transitions,
+        events_in_the_sinks=len(load.published),
+        repeats_in_the_sink_queue=again,
         callbacks=load.transitions + repeats,
         callbacks_that_were_repeats=repeats,
     )

@@ -29,6 +29,16 @@ def settled(store: SqlStore, load: Load) -> bool:
     ) and counts.deliveries_by_state["pending"] == 0
 
 
+def every_sink_got_every_event(store: SqlStore, load: Load, sunk: Counter[str]) -> int:
+    """events-in 28: the queue at least once, the archive exactly once; how many were repeats."""
+    with store._database.read() as connection:
+        kept = [row.message_id for row in connection.execute(select(schema.event.c.message_id))]
+    assert sunk.keys() == load.published, _difference(sunk.keys(), load.published)
+    assert set(kept) == load.published, _difference(kept, load.published)
+    assert len(kept) == len(set(kept))
+    return sunk.total() - len(sunk)
+
+
 def progress(store: SqlStore, load: Load) -> str:
     """How far it is, for who waits in vain."""
     return f"{store.counts()}, to be {load.transitions} and {len(load.rejected)} rejected"
