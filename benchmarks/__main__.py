@@ -28,7 +28,16 @@ from benchmarks.tables import ROWS_FILE, as_markdown, read_rows, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = Path(__file__).with_name("RESULTS.md")
-BENCHMARKS = ("matching", "peers", "listening", "scaling", "notifying")
+BENCHMARKS = (
+    "matching",
+    "peers",
+    "listening",
+    "scaling",
+    "firing",
+    "notifying",
+    "latency",
+    "starting",
+)
 
 
 def main(names: Sequence[str]) -> int:
