@@ -36,6 +36,10 @@ from typing import Any, TypeVar
 from pipeline.targets.endpoint import Endpoint
 
 _RECEIVERS_REMEMBERED = 256
+_KEPT_AT_MOST = 256
+"""Connections to all receivers together: a quarter of the files that a process may often open."""
+
+_SWITCHED, _FIRST_FINAL = 101, 200
 
 Said = TypeVar("Said")
 
@@ -64,7 +68,7 @@ class Connections:
     """Sends requests over connections that it keeps. Safe to use from many threads.
 
     `tls` holds the TLS context to use for each value of `verify`; of each receiver at most
-    `per_receiver` connections are kept.
+    `per_receiver` connections are kept, and of all together a bounded number.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Connections:
         self._tls, self._per_receiver = tls, per_receiver
         self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._kept: OrderedDict[tuple[bool, bool, str, int], list[_Connection]] = OrderedDict()
+        self._count = 0
         self._lock = threading.Lock()
 
     def send(
@@ -108,6 +113,7 @@ class Connections:
         with self._lock:
             kept = [connection for some in self._kept.values() for connection in some]
             self._kept.clear()
+            self._count = 0
         for connection in kept:
             connection.close()
 
@@ -139,6 +145,7 @@ class Connections:
                 if not kept:
                     return None
                 connection = kept.pop()
+                self._count -= 1
             if connection.is_quiet:
                 return connection
             connection.close()
@@ -150,8 +157,11 @@ class Connections:
             self._kept.move_to_end(key)
             if len(kept) < self._per_receiver:
                 kept.append(dropped.pop())
-            if len(self._kept) > _RECEIVERS_REMEMBERED:
-                dropped += self._kept.popitem(last=False)[1]
+                self._count += 1
+            while self._count > _KEPT_AT_MOST or len(self._kept) > _RECEIVERS_REMEMBERED:
+                _, oldest = self._kept.popitem(last=False)
+                self._count -= len(oldest)
+                dropped += oldest
         for one in dropped:
             one.close()
 
@@ -189,17 +199,33 @@ class _Connection:
             raise NotTaken from error
 
     def answer(self, seconds: float) -> HTTPResponse:
-        """The answer, its head read. Neither head nor body can take longer than that."""
+        """The answer, its head read. Neither head nor body can take longer than that.
+
+        What a server says before it, such as 103 Early Hints, is passed over.
+        """
         incoming: Any = _Incoming(self._sock, monotonic() + seconds)
         self._incoming = incoming
-        answer = HTTPResponse(incoming, method="POST")
-        answer.begin()
-        return answer
+        while True:
+            answer = HTTPResponse(incoming, method="POST")
+            answer.begin()
+            if answer.status >= _FIRST_FINAL or answer.status == _SWITCHED:
+                return answer
 
     def can_be_kept(self, answer: HTTPResponse) -> bool:
-        """Whether the answer has ended as it said it would, and nothing speaks against another."""
-        ended = answer.isclosed() or answer.length == 0
-        return ended and not (answer.will_close or self._incoming.excess)
+        """Whether the answer has ended as it said it would, beyond doubt, and nothing speaks
+        against another. The next answer must not be read out of the rest of this one."""
+        ended = answer.isclosed() if answer.chunked else answer.length == 0
+        lengths = answer.headers.get_all("content-length", [])
+        codings = answer.headers.get_all("transfer-encoding", [])
+        doubtful = (
+            len(lengths) + len(codings) > 1 or answer.status == _SWITCHED or answer.will_close
+        )
+        return ended and not (doubtful or self._incoming.excess or self._is_unpacked)
+
+    @property
+    def _is_unpacked(self) -> bool:
+        """Whether TLS holds bytes that it has read already: these `is_quiet` would not see."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
 
     def close(self) -> None:
         with suppress(OSError):
@@ -254,14 +280,17 @@ def _connected(endpoint: Endpoint, connect_by: float) -> socket.socket:
         left = connect_by - monotonic()
         if left <= 0:
             break
-        sock = socket.socket(family, kind, protocol)
+        sock = None
         try:
+            # Raises where the kernel has no such family.
+            sock = socket.socket(family, kind, protocol)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             # A fair share each, so that one that is silent leaves time for the next.
             sock.settimeout(left / (len(addresses) - tried))
             sock.connect(address)
         except OSError as failure:
-            sock.close()
+            if sock:
+                sock.close()
             error = failure
         else:
             return sock

@@ -57,6 +57,9 @@ def endpoint(url: str) -> Endpoint:
         raise ValueError("not a URL that can be called") from error
     if parts.scheme not in _PORTS or not parts.host:
         raise ValueError("not a URL that can be called over HTTP")
+    if "\\" in urlsplit(url).netloc:
+        # `http://a\@b/`: to some readers a is the host, to others b.
+        raise ValueError("not a URL that says whom to call")
     host = parts.host.removeprefix("[").removesuffix("]")
     port = _PORTS[parts.scheme] if parts.port is None else parts.port
     where = _host_header(parts.scheme, host, port)

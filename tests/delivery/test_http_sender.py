@@ -278,6 +278,7 @@ def test_nothing_but_the_action_decides_what_is_sent(
         f"http://{'a' * 70}.example.org/",
         "http://ho st/",
         "http://*.example.org/",
+        "http://one.example.org\\@two.example.org/",
     ],
 )
 def test_what_is_no_url_is_refused(sender: HttpSender, url: str) -> None:
