@@ -197,12 +197,13 @@ class Application:
     def replay(
         self, paths: Sequence[str | Path], progress: bool | None = None
     ) -> tuple[Tally, Replayed]:
-        """Take captured messages in; returns when they are committed."""
+        """Take captured messages in; returns when they are committed and the sinks have theirs."""
         worker, _ = self.worker()
         listener = ReplayListener(paths, worker, progress=progress)
         before = signal.signal(signal.SIGINT, lambda number, frame: listener.stop())
         try:
             listener.run()
+            self.sinks.settle(self.settings.process.drain_seconds)
         finally:
             signal.signal(signal.SIGINT, before)
         return worker.tally, listener.replayed

@@ -102,7 +102,12 @@ class SinkLane:
     def is_idle(self) -> bool:
         """Whether it has nothing in hand and nothing before it."""
         with self._changed:
-            return self._direct and not (self._offers or self._busy)
+            return self._direct and not (self._offers or self._busy or self._look)
+
+    def is_failing(self) -> bool:
+        """Whether it did not take what it was offered last."""
+        with self._changed:
+            return self._failures > 0
 
     def close(self) -> None:
         """End the thread after what it has in hand."""

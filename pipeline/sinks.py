@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from datetime import datetime, timedelta
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Protocol
 
 from pipeline.errors import StoreUnavailable
@@ -34,6 +34,7 @@ from pipeline.store.base import Publication, Publications
 _SLOW = "it took longer than a batch waits for it"
 _BEHIND = "it waits behind what this publisher has not taken yet"
 _CLOSING_SECONDS = 5.0
+_LOOK_SECONDS = 0.05
 
 
 class PublisherSource(Protocol):
@@ -161,6 +162,21 @@ class Sinks:
     def keep_only(self, urls: Collection[str]) -> None:
         """The publishers that the routes now name; others go when they have nothing left."""
         self._wanted = frozenset(urls)
+
+    def settle(self, seconds: float) -> None:
+        """Wait, at most so long, until the sinks have taken what is kept for them, but for those
+        that take nothing now: for a process that ends with its work, and leaves no republisher.
+
+        Raises `StoreUnavailable`.
+        """
+        deadline = monotonic() + seconds
+        while monotonic() < deadline:
+            with self._lock:
+                lanes = dict(self._lanes)
+            waiting = lanes.keys() & set(self._publications.waiting_publishers())
+            if all(lanes[url].is_failing() or lanes[url].is_idle() for url in waiting):
+                return
+            sleep(_LOOK_SECONDS)
 
     def close(self) -> None:
         """Take no more; let the lanes end what they have in hand, for a bounded time."""

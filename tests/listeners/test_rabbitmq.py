@@ -113,8 +113,9 @@ def test_stop_leaves_what_was_not_in_hand_to_the_queue(
         assert worker.committing.wait(DEADLINE_SECONDS)
         listener.stop()
         worker.release()
-    assert len(worker.committed) == 10
-    eventually(lambda: broker.ready(queue) == len(BODIES) - 10, "the others are back")
+    in_hand = len(worker.committed)
+    assert 0 < in_hand <= 10
+    eventually(lambda: broker.ready(queue) == len(BODIES) - in_hand, "the others are back")
 
 
 def test_prefetch_bounds_what_is_held_while_a_commit_waits(
