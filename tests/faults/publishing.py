@@ -57,16 +57,15 @@ def publishers(url: str, bodies: Sequence[bytes], seconds: float) -> list[Publis
     return [Publisher(url, bodies[n::count], seconds) for n in range(count)]
 
 
-def make_queues(url: str) -> None:
+def make_queues(url: str, queue_type: str) -> None:
     """The exchange and the queue as a service makes them, and a sink's; empty, whatever was."""
     connection = pika.BlockingConnection(pika.URLParameters(url))
     channel = connection.channel()
+    for queue in (QUEUE, SINK):
+        channel.queue_delete(queue)
+        channel.queue_declare(queue, durable=True, arguments={"x-queue-type": queue_type})
     channel.exchange_declare(EXCHANGE, "topic", durable=True)
-    channel.queue_declare(QUEUE, durable=True)
     channel.queue_bind(QUEUE, EXCHANGE, QUEUE)
-    channel.queue_declare(SINK, durable=True)
-    channel.queue_purge(QUEUE)
-    channel.queue_purge(SINK)
     connection.close()
 
 

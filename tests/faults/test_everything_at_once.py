@@ -51,7 +51,6 @@ def environment(database_url: str, rabbitmq: OwnRabbitmq, pipelines: Path) -> di
         "TOCSIN_PUBLISHING_RETRY_DELAYS_SECONDS": "0.5,1",
         "TOCSIN_RETENTION_EVENTS_DAYS": "100000",
         "TOCSIN_HTTP_ENABLED": "false",
-        "TOCSIN_DELIVERY_POLL_SECONDS": "0.1",
         "TOCSIN_DELIVERY_CONNECT_TIMEOUT_SECONDS": "0.5",
         "TOCSIN_DELIVERY_READ_TIMEOUT_SECONDS": "1",
         "TOCSIN_DELIVERY_LEASE_SECONDS": "4",
@@ -115,7 +114,8 @@ def run(
         load = a_load(events, receiver.url, chance)
         store.create_many(load.alarms)
         refuse_unrecordable(store)
-        make_queues(rabbitmq.url)
+        queue_type = chance.choice(("classic", "quorum"))
+        make_queues(rabbitmq.url, queue_type)
         (folder / "pipelines.yaml").write_text(pipelines(rabbitmq.url))
         fleet = Fleet(environment(url, rabbitmq, folder / "pipelines.yaml"), folder)
         disturbances = Disturbances(fleet, rabbitmq, chance, postgresql)
@@ -153,7 +153,7 @@ def run(
         again = verdict.every_sink_got_every_event(store, load, sunk(rabbitmq.url))
         verdict.nothing_was_a_bug(fleet.log())
     return as_report(
-        f"{events:,} events",
+        f"{events:,} events through {queue_type} queues",
         disturbances.done + fleet.ended_by_itself,
         messages_published=len(load.bodies),
         publisher_interruptions=sum(sender.interrupted for sender in senders),
