@@ -304,8 +304,10 @@ class _Bounded:
     def of(self, value: str) -> str:
         if value in self._known:
             return value
+        # What UTF-8 cannot say would spoil the whole page.
+        value = value.encode("utf-8", "replace").decode()
         with self._lock:
-            if len(self._known) >= self._limit:
+            if value not in self._known and len(self._known) >= self._limit:
                 return OTHER
             self._known.add(value)
         return value

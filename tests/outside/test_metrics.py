@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from prometheus_client import generate_latest
+
 from pipeline.listeners.base import Message
 from pipeline.metrics import Metrics
 from pipeline.worker import Decided
@@ -100,3 +102,10 @@ def test_unconvertible_values_are_counted_once(metrics: Metrics) -> None:
     metrics.count_unconvertible({"size": 5, "due": 1}, {"size": 3})
     assert value(metrics, "unconvertible_traits_total", trait="size") == 5
     assert value(metrics, "unconvertible_traits_total", trait="due") == 1
+
+
+def test_label_that_no_encoding_knows_does_not_spoil_the_page(metrics: Metrics) -> None:
+    """One message with half a surrogate pair would end all metrics of the process for good."""
+    metrics.decided(SOURCE, 1, [an_event(event_type="\ud800.update")], None, NOON, 0.001)
+    metrics.count_unconvertible({"na\udfffme": 1}, {})
+    assert b'event_class="?"' in generate_latest(metrics.registry)
