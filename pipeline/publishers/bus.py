@@ -7,8 +7,8 @@ and `queue` then bound to it by that key. Every other argument is a transport op
 `redis://host/0?queue=events&visibility_timeout=3600`.
 
 An event counts as published when the transport's own send has returned: on Redis and in a folder
-it is there then; what SQS and Kafka promise, their clients decide. RabbitMQ is `amqp://`, which
-waits for the broker's confirms.
+it is there then, in Kafka when its brokers have said so; what SQS promises, its client decides.
+RabbitMQ is `amqp://`, which waits for the broker's confirms.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from pipeline.publishers.wire import event_json
 _AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 """kombu tries to connect for seconds and more; here that is left to who calls."""
 
+_KAFKA = frozenset({"kafka", "confluentkafka"})
 _TYPES = ("topic", "direct", "fanout")
 
 
@@ -52,6 +53,7 @@ class BusPublisher:
         self._timeout = tools.settings.timeout_seconds
         self._transport_options = _transport_options(url, own)
         self._producer: kombu.Producer | None = None
+        self._given_up = ""
         self._lock = threading.Lock()
         _check_transport(self._connection(), url)
 
@@ -78,6 +80,7 @@ class BusPublisher:
 
     def _send(self, event: Event) -> None:
         producer = self._producer = self._producer or self._open()
+        self._given_up = ""
         producer.publish(
             event_json(event),
             routing_key=self._key or event.event_type,
@@ -88,6 +91,8 @@ class BusPublisher:
             type=event.event_type,
             app_id="tocsin",
         )
+        if self._given_up:
+            raise KombuError(self._given_up)
 
     def _open(self) -> kombu.Producer:
         connection = self._connection()
@@ -112,9 +117,25 @@ class BusPublisher:
     def _connection(self) -> kombu.Connection:
         plain = self.url.partition("?")[0]
         options = {**_AT_ONCE, "socket_timeout": self._timeout, **self._transport_options}
+        if urlsplit(plain).scheme in _KAFKA:
+            options["kafka_producer_config"] = self._kafka_producer()
         return kombu.Connection(
             plain, connect_timeout=self._timeout, transport_options=options, heartbeat=0
         )
+
+    def _kafka_producer(self) -> Mapping[str, Any]:
+        """By itself the client gives up after five minutes, and tells nobody who does not ask."""
+
+        def delivered(error: Any, _message: Any) -> None:
+            if error is not None:
+                self._given_up = str(error)
+
+        milliseconds = max(round(self._timeout * 1000), 1)
+        return {
+            "on_delivery": delivered,
+            "message.timeout.ms": milliseconds,
+            "socket.timeout.ms": max(milliseconds, 10),
+        }
 
     def _drop(self) -> None:
         producer, self._producer = self._producer, None
