@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-
 from prometheus_client import generate_latest
 
 from pipeline.listeners.base import Message
