@@ -147,13 +147,32 @@ class Database:
         except DBAPIError as error:
             if not _passing(error):
                 raise
-            raise StoreUnavailable(f"{self.shown}: {_first_line(error.orig)}") from error
+            raise StoreUnavailable(f"{self.shown}: {_reason(error.orig)}") from error
         except self._driver_error as error:  # of a connection that was lent by `own`
-            raise StoreUnavailable(f"{self.shown}: {_first_line(error)}") from error
+            raise StoreUnavailable(f"{self.shown}: {_reason(error)}") from error
 
 
-def _first_line(error: BaseException | None) -> str:
-    return str(error).strip().split("\n")[0]
+_MENDED_BY = (
+    ('database "', "does not exist", "Create it (createdb), or correct database.url."),
+    ('role "', "does not exist", "Create the user (createuser), or correct database.url."),
+    ("authentication failed", "", "Correct user and password in database.url."),
+    ("no password supplied", "", "Give a password in database.url, or in ~/.pgpass."),
+    ("refused", "", "Start PostgreSQL there, or correct host and port in database.url."),
+    ("resolve host", "", "Correct the host in database.url."),
+    ("timeout expired", "", "Correct database.url, or let the network through to it."),
+    ("not a database", "", "Name another file in database.url."),
+    ("disk is full", "", "Make room."),
+)
+"""What is heard of a database that cannot be had (both texts), and what to do about it."""
+
+
+def _reason(error: BaseException | None) -> str:
+    """The first line of what the driver says, and how to mend what operators meet most."""
+    said = str(error).strip().split("\n")[0]
+    for text, other, mend in _MENDED_BY:
+        if text in said and other in said:
+            return f"{said.rstrip('.')}. {mend}"
+    return said
 
 
 def _passing(error: DBAPIError) -> bool:
@@ -193,7 +212,8 @@ def _make_file(path: Path, name: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise StoreUnavailable(f"{name}: {error.strerror or error}") from error
+        message = f"{error.strerror or error}. Name a file in database.url that can be made."
+        raise StoreUnavailable(f"{name}: {message}") from error
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:

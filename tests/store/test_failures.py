@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from pipeline.alarms.alarm import State
 from pipeline.errors import StoreUnavailable
@@ -306,3 +306,22 @@ def _process(script: str, *arguments: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+@pytest.mark.parametrize(
+    ("url", "mend"),
+    [
+        ("postgresql://tocsin@127.0.0.1:1/x", "Start PostgreSQL there, or correct host and port"),
+        ("sqlite:////proc/tocsin.sqlite", "Name a file in database.url that can be made"),
+        (f"sqlite:///{__file__}", "Name another file in database.url"),
+    ],
+)
+def test_a_database_that_cannot_be_had_is_said_with_how_to_mend_it(url: str, mend: str) -> None:
+    with pytest.raises(StoreUnavailable, match=mend):
+        SqlStore.open(DatabaseSettings(url=url))
+
+
+def test_a_database_that_does_not_exist_is_to_be_created(postgresql_url: str) -> None:
+    url = make_url(postgresql_url).set(database="tocsin_none_of_this_name")
+    with pytest.raises(StoreUnavailable, match="createdb"):
+        SqlStore.open(DatabaseSettings(url=url.render_as_string(hide_password=False)))
