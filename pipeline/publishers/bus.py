@@ -159,16 +159,18 @@ def _check_transport(connection: kombu.Connection, url: str) -> None:
     try:
         connection.transport  # noqa: B018 - made when it is asked for
     except (ImportError, NameError) as error:  # NameError: confluentkafka without its client
+        library = _LIBRARIES.get(scheme, f"kombu[{scheme}]")
         raise InvalidValue(
             f"{scheme}:// needs a client that is not installed ({error}). "
-            f"Install what kombu needs for it: pip install 'kombu[{_EXTRAS.get(scheme, scheme)}]'"
+            f"Run pip install '{library}'"
         ) from error
 
 
-_EXTRAS: Mapping[str, str] = {
-    "rediss": "redis",
-    "sentinel": "redis",
-    "kafka": "confluentkafka",
+_LIBRARIES: Mapping[str, str] = {
+    "redis": "tocsin[redis]",
+    "rediss": "tocsin[redis]",
+    "sentinel": "tocsin[redis]",
+    "kafka": "kombu[confluentkafka]",
 }
 
 

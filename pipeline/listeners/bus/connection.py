@@ -26,7 +26,11 @@ _OFFERED = (
     "amqp", "amqps", "confluentkafka", "filesystem", "memory", "redis", "rediss", "sqs",
 )  # fmt: skip
 _ANSWER_SECONDS = 15.0
-_LIBRARIES = {"kafka": "kombu[confluentkafka]", "redis": "redis"}
+_LIBRARIES = {
+    "kafka": "kombu[confluentkafka]",
+    "redis": "tocsin[redis]",
+    "rediss": "tocsin[redis]",
+}
 
 
 def connection(url: str, settings: BusSettings) -> Connection:
