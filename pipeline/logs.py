@@ -28,7 +28,7 @@ _LEVELS = {
 _QUIETED = ("sqlalchemy", "alembic", "waitress", "urllib3")
 # They call every lost connection an error, in many lines with tracebacks, each time it is tried
 # again. Whether it is one, and when it is over, our own parts say.
-_SILENCED = ("pika", "sqlalchemy.pool")
+_SILENCED = ("pika", "sqlalchemy.pool", "urllib3.connectionpool")
 _HANDLER = "tocsin"
 _HEAD = ("timestamp", "level", "event")
 

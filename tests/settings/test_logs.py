@@ -29,7 +29,8 @@ def _logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
-    for name in ("pika", "sqlalchemy", "sqlalchemy.pool", "alembic", "waitress", "urllib3"):
+    for name in ("pika", "sqlalchemy", "sqlalchemy.pool", "alembic", "waitress", "urllib3",
+                 "urllib3.connectionpool"):  # fmt: skip
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -142,3 +143,11 @@ def test_configuring_again_replaces_and_does_not_repeat_lines() -> None:
     structlog.get_logger().info("once")
 
     assert [line["event"] for line in logged(stream)] == ["once"]
+
+
+def test_a_sink_that_is_away_is_told_by_us_and_not_by_each_try_of_urllib3() -> None:
+    configure(LogSettings(), stream := io.StringIO())
+
+    logging.getLogger("urllib3.connectionpool").warning("Retrying (Retry(total=1, …")
+
+    assert logged(stream) == []
