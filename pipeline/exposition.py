@@ -22,9 +22,8 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from pipeline.errors import InvalidValue
-from pipeline.health import MetricsSettings
+from pipeline.health import MetricsSettings, ports
 
-_FIRST_PORT, _LAST_PORT = 9464, 9479
 _POLL_SECONDS = 0.2
 _THREADS = 2
 
@@ -106,7 +105,7 @@ def _json(start_response: Any, status: str, document: Any) -> list[bytes]:
 
 def _bind(settings: MetricsSettings) -> socket.socket:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    wanted = range(_FIRST_PORT, _LAST_PORT + 1) if settings.port is None else [settings.port]
+    wanted = ports(settings)
     last: Exception | None = None
     for port in wanted:
         try:

@@ -18,6 +18,8 @@ from pipeline.options import option
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 """Names the directory in which prometheus_client keeps what the workers of one parent count."""
 
+_FIRST_PORT, _LAST_PORT = 9464, 9479
+
 
 @dataclass(frozen=True, slots=True)
 class MetricsSettings:
@@ -42,6 +44,13 @@ class MetricsSettings:
         "/healthz fails when a part of the process has not come round its loop for so long.",
         minimum=1,
     )
+
+
+def ports(settings: MetricsSettings) -> Sequence[int]:
+    """The ports that are tried one after the other; where none is free, any other is taken."""
+    if settings.port is not None:
+        return [settings.port]
+    return range(_FIRST_PORT, _LAST_PORT + 1)
 
 
 Condition = Callable[[], str]

@@ -8,15 +8,19 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from time import monotonic
 
 from pipeline.errors import InvalidValue
+from pipeline.health import MetricsSettings, ports
 from pipeline.masking import mask_url
 
 _TIMEOUT_SECONDS = 3.0
 _LARGEST_PAGE = 16 * 1024 * 1024
+_ALL = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses to listen on that mean all, and the one at which this machine finds itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class Between:
     match_microseconds: float | None
 
 
+def nearby(settings: MetricsSettings) -> Sequence[str]:
+    """Where processes with these settings serve their pages on this machine, if they run."""
+    host = _ALL.get(settings.host, settings.host)
+    shown = f"[{host}]" if ":" in host else host
+    return [f"http://{shown}:{port}" for port in ports(settings) if port]
+
+
 def look(url: str) -> Page:
     """The page of the process at `url`, with or without /metrics.
 
@@ -63,7 +74,7 @@ def look(url: str) -> Page:
                 totals[sample.name] += sample.value
                 if "outcome" in sample.labels:
                     by_outcome[sample.name, sample.labels["outcome"]] += sample.value
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         return Page(monotonic(), problem=f"no metrics from {mask_url(page)}: {reason}")
     return Page(monotonic(), totals, by_outcome)

@@ -35,7 +35,7 @@ def status(application: Application, costly: bool, output: Output) -> None:
     store, now = application.store, application.clock()
     shown = _fields(store.counts(), store.name, now)
     unpublished = {mask_url(url): n for url, n in store.backlog().unpublished.items()}
-    lines = [f"{url}: {count}" for url, count in sorted(unpublished.items())]
+    lines = [f"{url}: {publications(count)}" for url, count in sorted(unpublished.items())]
     shown["unpublished_by_publisher"] = Shown(unpublished, "\n".join(lines))
     shown["transitions_last_5_minutes"] = store.recent(now - _LATELY).transitions
     if costly:
@@ -43,6 +43,11 @@ def status(application: Application, costly: bool, output: Output) -> None:
         lines = [f"{p or 'all projects'}, {kind}: {count} alarms" for p, kind, count in buckets]
         shown["costly"] = Shown(buckets, "\n".join(lines) or "none")
     output.one(shown)
+
+
+def publications(count: int) -> str:
+    """So many publications, each of one event or several, for people."""
+    return f"{count} publication{'' if count == 1 else 's'}"
 
 
 def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from rich.text import Text
 
 from pipeline.app import Application
 from pipeline.cli.base import pass_application
-from pipeline.cli.scrape import Between, Page, between, look
+from pipeline.cli.scrape import Between, Page, between, look, nearby
+from pipeline.cli.status import publications
 from pipeline.errors import StoreUnavailable
 from pipeline.masking import mask_url
 from pipeline.store.base import Backlog, Fired, ReceiverLoad, Recent
@@ -57,7 +58,8 @@ class Moment:
     "urls",
     multiple=True,
     metavar="URL",
-    help="A process's metrics, as http://127.0.0.1:9464. May be given several times.",
+    help="A process's metrics, as http://127.0.0.1:9464, in place of those of this machine. May "
+    "be given several times.",
 )
 @click.option(
     "--interval",
@@ -73,35 +75,53 @@ def top(application: Application, urls: Sequence[str], interval: float, once: bo
     """Show what goes on now: rates, lag, firing alarms, slow receivers. Ctrl-C ends it.
 
     Of the database the last five minutes are looked at. Rates of events are known to the
-    processes only: name them with --url.
+    processes only: those of this machine are found by their ports; name others with --url.
 
     \b
     Examples:
       tocsin top
-      tocsin top --url http://127.0.0.1:9464 --url http://127.0.0.1:9465
+      tocsin top --url http://listener-1:9464 --url http://listener-2:9464
     """
-    before = {url: look(url) for url in urls}
+    looked_at = _Processes(application, urls)
     console = Console()
     if once:
-        if urls:
+        if looked_at.look():
             time.sleep(interval)
-        console.print(screen(_moment(application, urls, before)))
+        console.print(screen(_moment(application, looked_at.look())))
         return
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            moment = _moment(application, urls, before)
-            live.update(screen(moment), refresh=True)
-            before = {process.url: process.page for process in moment.processes}
+            live.update(screen(_moment(application, looked_at.look())), refresh=True)
             time.sleep(interval)
 
 
-def _moment(application: Application, urls: Sequence[str], before: dict[str, Page]) -> Moment:
+class _Processes:
+    """The processes that are named, or those that are found on this machine."""
+
+    def __init__(self, application: Application, urls: Sequence[str]) -> None:
+        self._named = bool(urls)
+        self._urls = urls or nearby(application.settings.metrics)
+        self._before: dict[str, Page] = {}
+
+    def look(self) -> list[Process]:
+        """Look at all, once. Who was not named and is no process of ours is passed over."""
+        pages = {url: look(url) for url in self._urls}
+        before, self._before = self._before, pages
+        return [
+            Process(url, page, _since(before.get(url), page))
+            for url, page in pages.items()
+            if self._named or "tocsin_ready" in page.totals
+        ]
+
+
+def _since(before: Page | None, page: Page) -> Between | None:
+    if before is None or before.problem or page.problem:
+        return None
+    return between(before, page)
+
+
+def _moment(application: Application, processes: Sequence[Process]) -> Moment:
     now, store = application.clock(), application.store
-    processes = []
-    for url in urls:
-        page, earlier = look(url), before.get(url)
-        known = earlier is not None and not (page.problem or earlier.problem)
-        processes.append(Process(url, page, between(earlier, page) if known and earlier else None))
     try:
         backlog, recent = store.backlog(), store.recent(now - _WINDOW)
     except StoreUnavailable as error:
@@ -130,31 +150,36 @@ def _head(moment: Moment) -> RenderableType:
     head.add_row(
         Text("tocsin", style="bold"), moment.database, f"{moment.now:%Y-%m-%d %H:%M:%S} UTC"
     )
-    figures = Text()
+    lines: list[RenderableType] = [head]
     if moment.recent is not None:
         count, per_second = moment.recent.transitions, moment.recent.transitions_per_second
         more = "+" if count >= 1_000 else ""
-        figures.append(f"transitions {count}{more} ({_rate(per_second)}/s)   ")
+        lines.append(f"last 5 minutes: {count}{more} transitions, {_rate(per_second)}/s")
     if moment.backlog is not None:
-        _append_backlog(figures, moment.backlog, moment.now)
-    return Group(head, figures)
+        lines += _backlog(moment.backlog, moment.now)
+    return Group(*lines)
 
 
-def _append_backlog(figures: Text, backlog: Backlog, now: datetime) -> None:
+def _backlog(backlog: Backlog, now: datetime) -> list[Text]:
+    """What waits, in a line; and a line for each sink that does not take its events."""
     late = max((now - backlog.oldest_due).total_seconds(), 0.0) if backlog.oldest_due else 0.0
-    figures.append(f"pending {backlog.pending}   ")
-    figures.append(f"oldest due {_seconds(late)}   ", "bold red" if late > _LATE_SECONDS else "")
+    figures = Text(f"deliveries pending {backlog.pending}  ")
+    figures.append(f"oldest due {_seconds(late)}  ", "bold red" if late > _LATE_SECONDS else "")
     for name, count in (
         ("dead", backlog.dead),
         ("rejected", backlog.rejected),
         ("disabled", backlog.disabled),
     ):
         figures.append(f"{name} {count}  ", "yellow" if count else "")
-    for url, count in sorted(backlog.unpublished.items()):
-        figures.append(f"\nunpublished {count} to {mask_url(url)}", "yellow")
+    figures.rstrip()
+    behind = [
+        Text(f"not yet taken by {mask_url(url)}: {publications(count)}", "yellow")
+        for url, count in sorted(backlog.unpublished.items())
+    ]
+    return [figures, *behind]
 
 
-def _processes(processes: Sequence[Process]) -> Table:
+def _processes(processes: Sequence[Process]) -> RenderableType:
     table = _table("process", "events/s", "matched", "fired", "sent", "failed", "lag", "µs/event")
     for process in processes:
         name = process.url.partition("://")[2].removesuffix("/metrics").rstrip("/")
@@ -178,10 +203,11 @@ def _processes(processes: Sequence[Process]) -> Table:
             "" if did.lag_seconds is None else _seconds(did.lag_seconds),
             "" if did.match_microseconds is None else f"{did.match_microseconds:.0f}",
         )
-    return table
+    problems = [each.page.problem for each in processes if each.page.problem]
+    return Group(table, *(Text(problem, style="red") for problem in problems))
 
 
-def _receivers(receivers: Sequence[ReceiverLoad]) -> Table:
+def _receivers(receivers: Sequence[ReceiverLoad]) -> RenderableType:
     table = _table("receiver", "waiting", "delivered", "failed", "refused", "mean", "slowest")
     for load in receivers:
         counts = load.attempts
@@ -195,12 +221,10 @@ def _receivers(receivers: Sequence[ReceiverLoad]) -> Table:
             Text(_seconds(load.mean_seconds) if counts else "", style=slow),
             _seconds(load.slowest_seconds) if counts else "",
         )
-    if not receivers:
-        table.add_row(Text("no delivery in the last 5 minutes", style="dim"))
-    return table
+    return _or_else(table, "no delivery in the last 5 minutes")
 
 
-def _fired(fired: Sequence[Fired], now: datetime) -> Table:
+def _fired(fired: Sequence[Fired], now: datetime) -> RenderableType:
     table = _table("alarm", "state", "severity", "times", "ago")
     for alarm in fired:
         table.add_row(
@@ -210,9 +234,12 @@ def _fired(fired: Sequence[Fired], now: datetime) -> Table:
             str(alarm.times),
             _seconds(max((now - alarm.last_at).total_seconds(), 0.0)),
         )
-    if not fired:
-        table.add_row(Text("no transition in the last 5 minutes", style="dim"))
-    return table
+    return _or_else(table, "no transition in the last 5 minutes")
+
+
+def _or_else(table: Table, none: str) -> RenderableType:
+    """The table; without rows also what that means, over its whole width."""
+    return table if table.row_count else Group(table, Text(none, style="dim"))
 
 
 def _table(first: str, *others: str) -> Table:
@@ -233,7 +260,7 @@ def _rate(per_second: float) -> str:
 
 
 def _seconds(seconds: float) -> str:
-    if seconds < 1:
+    if 0 < seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     for limit, divisor, unit in ((120, 1, "s"), (7_200, 60, "min"), (172_800, 3_600, "h")):
         if seconds < limit:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -16,6 +17,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from pipeline.cli.base import TocsinGroup
+from pipeline.health import MetricsSettings
 from pipeline.pruner import Pruner, RetentionSettings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
@@ -34,11 +36,13 @@ class TestApplication:
         self.rejects: str | None = None
         self.replayed: list[RejectedEvent] = []
         self.retention = RetentionSettings()
+        self.metrics = MetricsSettings(port=0)
         self._ids = count(1)
 
     @property
     def settings(self) -> Any:
-        raise AssertionError("no command here reads settings")
+        """None but those that a command here reads."""
+        return SimpleNamespace(metrics=self.metrics)
 
     def clock(self) -> datetime:
         self.now += timedelta(seconds=1)

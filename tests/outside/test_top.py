@@ -11,9 +11,10 @@ from cli.application import Tocsin
 from prometheus_client.exposition import start_http_server
 from rich.console import Console
 
-from pipeline.cli.scrape import between, look
+from pipeline.cli.scrape import between, look, nearby
 from pipeline.cli.status import status
 from pipeline.cli.top import Moment, Process, screen, top
+from pipeline.health import MetricsSettings
 from pipeline.metrics import Metrics
 from pipeline.notification import Attempt, Delivered, Failed
 from pipeline.retry import Done, RetryAt
@@ -121,7 +122,37 @@ def test_process_that_does_not_answer_is_shown_as_such() -> None:
     page = look("http://127.0.0.1:9")
     assert "no metrics from" in page.problem
     processes = [Process("http://127.0.0.1:9", page, None)]
-    assert "no answer" in drawn(Moment(NOON, "x", None, None, processes=processes))
+    text = drawn(Moment(NOON, "x", None, None, processes=processes))
+    assert "no answer" in text
+    assert page.problem in text, "and why"
+
+
+def test_what_there_is_none_of_is_said_in_full(store: SqlStore) -> None:
+    text = drawn(Moment(NOON, "x", store.backlog(), store.recent(NOON)))
+    assert "no delivery in the last 5 minutes\n" in text
+    assert "no transition in the last 5 minutes\n" in text
+
+
+def test_processes_of_this_machine_are_found_by_their_port(store: SqlStore) -> None:
+    metrics = Metrics()
+    server, thread = start_http_server(0, "127.0.0.1", metrics.registry)
+    tocsin = Tocsin(store, top)
+    try:
+        tocsin.application.metrics = MetricsSettings(host="0.0.0.0", port=server.server_port)
+        found = tocsin("top", "--once", "--interval", "0.2")
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
+    assert f"127.0.0.1:{server.server_port}" in found
+    assert "no answer" not in tocsin("top", "--once"), "nobody named it"
+
+
+def test_the_ports_that_are_looked_at_are_those_of_the_settings() -> None:
+    found = nearby(MetricsSettings())
+    assert (found[0], found[-1]) == ("http://127.0.0.1:9464", "http://127.0.0.1:9479")
+    assert nearby(MetricsSettings(host="::", port=9000)) == ["http://[::1]:9000"]
+    assert nearby(MetricsSettings(port=0)) == []
 
 
 def test_top_once_prints_one_screen(store: SqlStore) -> None:
