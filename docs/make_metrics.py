@@ -46,13 +46,13 @@ dashboard.
 _TRACES = """\
 ## Traces
 
-`pip install tocsin[otel]` and `tracing.enabled: true` send traces by OTLP over HTTP. Only what may
-fire is traced: a message that no alarm asks for makes no span, however many there are. The spans
-are `process EVENT_TYPE` (a child of the message's own trace, if its headers or its CloudEvent
-attributes carry a W3C `traceparent`), within it `match` and `commit`, and `deliver RECEIVER` for
-each attempt. The context is kept with the notification, so it survives a crash and any delay, and
-goes to the receiver as `traceparent` and `tracestate`. `tracing.sample_ratio` thins out the traces
-that begin here; a producer's own decision goes before.
+`pip install 'tocsin[otel]'` and `tracing.enabled: true` send traces by OTLP over HTTP. Only what
+may fire is traced: a message that no alarm asks for makes no span, however many there are. The
+spans are `process EVENT_TYPE` (a child of the message's own trace, if its headers or its
+CloudEvent attributes carry a W3C `traceparent`), within it `match` and `commit`, and `deliver
+RECEIVER` for each attempt. The context is kept with the notification, so it survives a crash and
+any delay, and goes to the receiver as `traceparent` and `tracestate`. `tracing.sample_ratio`
+thins out the traces that begin here; a producer's own decision goes before.
 """
 
 

@@ -22,6 +22,7 @@ import structlog
 from pipeline import __version__, logs, settings, yaml_source
 from pipeline.alarms.live import LiveAlarms
 from pipeline.arrivals import ArrivalWatch
+from pipeline.check import check
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
@@ -295,8 +296,11 @@ class Application:
             log=self._log,
         )
 
-    def supervisor(self, command: WorkerCommand, workers: int) -> Supervisor:
-        """The parent of so many workers."""
+    def supervisor(self, command: WorkerCommand, workers: int, *, listen: bool) -> Supervisor:
+        """The parent of so many workers. Raises `ConfigError` for files that each of them would
+        refuse, so that it is said once."""
+        if listen and (problems := check(self.loaded).problems):
+            raise ConfigError(problems)
         drain_seconds = self.settings.process.drain_seconds
         if not self.settings.metrics.enabled:
             return Supervisor(command, workers, log=self._log, drain_seconds=drain_seconds)

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline import yaml_source
+from pipeline import tracing, yaml_source
 from pipeline.alarms.files import load_alarms
-from pipeline.errors import ConfigError, Problem
+from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.masking import mask_url
 from pipeline.normalise import NormaliseSettings, compiled
 from pipeline.option_sources import DEFAULT
@@ -44,6 +44,8 @@ def check(loaded: LoadedSettings, alarms: Path | None = None) -> Report:
         lambda: _definitions(settings.normalise),
         lambda: _pipelines(settings),
     ]
+    if settings.tracing.enabled:
+        readings.append(lambda: _tracing(loaded))
     if alarms is not None:
         readings.append(lambda: _alarms(alarms, settings.alarms.max_actions))
     found: list[str] = []
@@ -78,6 +80,15 @@ def _pipelines(settings: Settings) -> str:
     routes = load_routes(yaml_source.load_file(file), lambda url: from_url(url, tools))
     urls = ", ".join(mask_url(url) for url in routes.publishers()) or "none"
     return f"{file}: {_count(len(routes.sources), 'source')}, publishing to {urls}"
+
+
+def _tracing(loaded: LoadedSettings) -> str:
+    try:
+        tracing.expect_installed()
+    except InvalidValue as error:
+        origin = loaded.origins["tracing.enabled"]
+        raise ConfigError([Problem(origin, None, None, "", str(error))]) from error
+    return f"tracing: to {mask_url(loaded.settings.tracing.endpoint)}"
 
 
 def _alarms(file: Path, max_actions: int) -> str:

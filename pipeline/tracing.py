@@ -45,7 +45,7 @@ class TracingSettings:
     enabled: bool = option(
         False,
         "Send traces by OpenTelemetry, from a message to the callbacks that it caused. Needs "
-        "`pip install tocsin[otel]`.",
+        "`pip install 'tocsin[otel]'`.",
     )
     endpoint: str = option(
         "http://127.0.0.1:4318/v1/traces",
@@ -122,24 +122,30 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
+def expect_installed() -> None:
+    """Raise `InvalidValue` where OpenTelemetry is not installed."""
+    try:
+        import opentelemetry.exporter.otlp.proto.http.trace_exporter
+        import opentelemetry.sdk.trace.sampling  # noqa: F401 - both are only tried
+    except ImportError as error:
+        raise InvalidValue(
+            f"tracing.enabled: OpenTelemetry is not installed ({error.name} is missing). Run "
+            "pip install 'tocsin[otel]', or set tracing.enabled to false.",
+            "tracing.enabled",
+        ) from error
+
+
 def switched_on(settings: TracingSettings, version: str, exporter: Any = None) -> Tracing:
     """Tracing as the settings say. Raises `InvalidValue` where OpenTelemetry is not installed.
 
     `exporter` takes the spans in place of the OTLP exporter, each as it ends.
     """
-    try:
-        from opentelemetry.sdk.resources import Resource
-        from opentelemetry.sdk.trace import TracerProvider, export
-        from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+    expect_installed()
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider, export
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
 
-        if exporter is None:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ImportError as error:
-        raise InvalidValue(
-            f"tracing.enabled: OpenTelemetry is not installed ({error.name} is missing). "
-            "`pip install tocsin[otel]`, or set tracing.enabled to false.",
-            "tracing.enabled",
-        ) from error
     sampler = ParentBased(TraceIdRatioBased(min(settings.sample_ratio, 1.0)))
     resource = Resource.create({"service.name": settings.service_name, "service.version": version})
     provider = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)

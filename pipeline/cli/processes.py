@@ -91,7 +91,8 @@ def _run_workers(
     """Be the parent of workers, one of them, or the only process."""
     if workers is not None and workers > 1:
         config_path = click.get_current_context().find_root().params["config_path"]
-        supervisor = application.supervisor(partial(_worker_command, name, config_path), workers)
+        command = partial(_worker_command, name, config_path)
+        supervisor = application.supervisor(command, workers, listen=listen)
         raise click.exceptions.Exit(supervisor.run())
     application.worker_number = worker
     _run(application, listen=listen, notify=notify)

@@ -75,7 +75,8 @@ def look(url: str) -> Page:
                 if "outcome" in sample.labels:
                     by_outcome[sample.name, sample.labels["outcome"]] += sample.value
     except (OSError, ValueError, HTTPException) as error:
-        reason = getattr(error, "reason", None) or error
+        cause = getattr(error, "reason", None) or error
+        reason = getattr(cause, "strerror", None) or cause
         return Page(monotonic(), problem=f"no metrics from {mask_url(page)}: {reason}")
     return Page(monotonic(), totals, by_outcome)
 

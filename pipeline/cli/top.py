@@ -154,7 +154,8 @@ def _head(moment: Moment) -> RenderableType:
     if moment.recent is not None:
         count, per_second = moment.recent.transitions, moment.recent.transitions_per_second
         more = "+" if count >= 1_000 else ""
-        lines.append(f"last 5 minutes: {count}{more} transitions, {_rate(per_second)}/s")
+        said = f"last 5 minutes: {count}{more} transitions, {_rate(per_second)}/s"
+        lines.append(Text(said))
     if moment.backlog is not None:
         lines += _backlog(moment.backlog, moment.now)
     return Group(*lines)

@@ -199,7 +199,7 @@ def test_missing_extra_is_named_when_tracing_is_asked_for(
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(InvalidValue, match=r"pip install tocsin\[otel\]"):
+    with pytest.raises(InvalidValue, match=r"pip install 'tocsin\[otel\]'"):
         switched_on(TracingSettings(enabled=True), "1")
 
 

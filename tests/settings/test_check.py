@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +98,12 @@ def test_a_file_that_is_not_there_or_not_yaml_is_a_problem(tmp_path: Path) -> No
         f"{tmp_path}/none.yaml",
         f"{tmp_path}/no.yaml",
     ]
+
+
+def test_tracing_without_its_library_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace.sampling", None)
+    report = check(settings.load(None, {"TOCSIN_TRACING_ENABLED": "true"}))
+
+    (problem,) = report.problems
+    assert str(problem).startswith("environment TOCSIN_TRACING_ENABLED: ")
+    assert "pip install 'tocsin[otel]'" in problem.message
