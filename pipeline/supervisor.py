@@ -27,6 +27,9 @@ WorkerCommand: TypeAlias = Callable[[int], tuple[Sequence[str], Mapping[str, str
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 
+_ENDED_BEFORE_IT_BEGAN = -signal.SIGTERM
+"""A worker that takes events, or delivers, takes this signal too."""
+
 _LOOK_SECONDS = 0.1
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30.0
 _WELL_AFTER_SECONDS = 60.0
@@ -157,7 +160,7 @@ class Supervisor:
         if code is None:
             return False
         self._on_ended(_let_go(worker.process))
-        if code != EXIT_OK:
+        if code not in (EXIT_OK, _ENDED_BEFORE_IT_BEGAN):
             self._log.warning("worker.drained_badly", number=worker.number, exit_code=code)
             self._code = self._code or EXIT_FAILED
         return True

@@ -106,6 +106,14 @@ def test_a_worker_that_is_killed_is_started_anew(start: Start) -> None:
     assert listener.terminate() == 0
 
 
+def test_workers_that_have_not_begun_yet_have_nothing_to_drain(start: Start) -> None:
+    """A signal that comes before a worker takes signals ends it, and that is well."""
+    listener = start("listener", "--workers", "2")
+    eventually(lambda: len(workers_of(listener)) == 2, "both are being started")
+    assert listener.terminate() == 0
+    assert lines(listener, "worker.drained_badly") == []
+
+
 def test_workers_drain_when_their_parent_is_killed(start: Start) -> None:
     notifier = start("notifier", "--workers", "2")
     eventually(lambda: len(lines(notifier, "notifier.started")) == 2, "both notifiers start")
