@@ -36,6 +36,7 @@ class Disturbances:
         self._kinds: list[Callable[[], str]] = [
             *(self._kill_listener, self._kill_notifier) * 3,
             self._kill_all_listeners,
+            self._kill_worker,
             self._terminate,
             self._jump_clock,
             self._restart_rabbitmq,
@@ -80,6 +81,10 @@ class Disturbances:
         for name in LISTENERS:
             self._fleet.kill(name)
         return "both listeners killed (kill -9)"
+
+    def _kill_worker(self) -> str:
+        self._fleet.kill_worker()
+        return "a worker killed under its parent (kill -9)"
 
     def _terminate(self) -> str:
         name = self._chance.choice(self._fleet.names)

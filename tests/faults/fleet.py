@@ -1,11 +1,14 @@
 """Two listeners and two notifiers, as a supervisor and a careless operator treat them.
 
-Each process has a log of its own, over all its lives, and a clock of its own that can be set. A
-process that ends by itself is started again, as systemd would, and counted.
+The second listener is a parent with two workers. Each process has a log of its own, over all its
+lives, and a clock of its own that can be set. One that ends by itself is started again, as systemd
+would, and counted.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,6 +22,7 @@ from processes import TocsinProcess, parsed_log
 from waiting import eventually
 
 LISTENERS, NOTIFIERS = ("listener-1", "listener-2"), ("notifier-1", "notifier-2")
+_PARENT = "listener-2"
 _LONGEST_LEASE_SECONDS = 400.0
 _ROOM_BYTES = 16 * 1024
 _CLOCKED = Path(__file__).with_name("jumping_clock.py")
@@ -45,6 +49,7 @@ class Fleet:
         """No process can write to the database, while its log still has some room."""
         self.supervise()
         pids = [process.pid for process in self._processes.values()]
+        pids += _children(self._processes[_PARENT].pid)
         logged = max(self._log_path(name).stat().st_size for name in self.names)
         full_disk.fill(pids, logged + _ROOM_BYTES)
         try:
@@ -56,6 +61,12 @@ class Fleet:
         """kill -9, and a new life."""
         self._processes[name].kill()
         self._restart(name)
+
+    def kill_worker(self) -> None:
+        """kill -9 of one worker under its parent, which is to start another."""
+        self.wait_until_started(_PARENT)
+        if workers := _children(self._processes[_PARENT].pid):
+            os.kill(workers[0], signal.SIGKILL)
 
     def terminate(self, name: str) -> None:
         """SIGTERM, and a new life. An exit code other than 0 is remembered."""
@@ -85,8 +96,7 @@ class Fleet:
 
         def started() -> bool:
             self.supervise()
-            logs = (self._processes[name].log() for name in names or self.names)
-            return all(any(line.get("event") == "process.started" for line in log) for log in logs)
+            return all(self._has_started(name) for name in names or self.names)
 
         eventually(started, "every process is at work", seconds=90)
 
@@ -108,6 +118,11 @@ class Fleet:
         for process in self._processes.values():
             process.__exit__(None, None, None)
 
+    def _has_started(self, name: str) -> bool:
+        told = {line.get("event") for line in self._processes[name].log()}
+        # The workers of a parent that was killed go on for a moment, and log to the same file.
+        return "process.started" in told and (name != _PARENT or "workers.starting" in told)
+
     def _end(self, name: str) -> None:
         code = self._processes[name].terminate(seconds=60)
         if code != 0:
@@ -119,7 +134,7 @@ class Fleet:
 
     def _start(self, name: str) -> None:
         self._processes[name] = TocsinProcess(
-            _command(name),
+            *(_command(name), "--workers", "2" if name == _PARENT else "1"),
             environment=self._environment,
             log_path=self._log_path(name),
             name=name,
@@ -131,6 +146,15 @@ class Fleet:
 
     def _clock(self, name: str) -> Path:
         return self._folder / f"{name}.clock"
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [
+            int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ]
+    except FileNotFoundError:
+        return []  # it has ended by itself just now
 
 
 def _command(name: str) -> str:
