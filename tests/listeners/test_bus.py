@@ -221,21 +221,37 @@ def test_batch_whose_redis_died_during_the_commit_comes_again(
         eventually(lambda: own_redis.client().hlen("unacked") == 0, "acknowledged")
 
 
-@pytest.mark.parametrize("body", [b'{"n": 1}', b"[1]", b"no JSON", b"5", b'{"properties": {}}'])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"n": 1}',
+        b"[1]",
+        b"no JSON",
+        b"5",
+        b'{"properties": {}}',
+        b'{"properties": {"delivery_tag": "1"}, "headers": null, "body": "{}"}',
+        b'{"properties": {"delivery_tag": "1", "delivery_info": {}}, "headers": [], "body": "[]"}',
+        b'{"properties": {"delivery_tag": "1", "delivery_info": 5}, "headers": {}, "body": "{}"}',
+        b'{"properties": {"priority": "high", "delivery_info": {}}, "headers": {}}',
+        "ü".encode(),
+        b"\x1f\x8b\x00\xff packed",
+    ],
+)
 def test_what_kombu_did_not_make_is_taken_as_it_is(
-    own_redis: OwnRedis, queue: str, body: bytes
+    own_redis: OwnRedis, queue: str, raw: bytes
 ) -> None:
     """`LPUSH notifications '{…}'`; also when it was given back once."""
     stopped, worker, settings = RecordingWorker(), RecordingWorker(), settings_for(queue)
     stopped.hold()
-    own_redis.client().lpush(queue, body)
+    own_redis.client().lpush(queue, raw)
     with running(listener := a_listener(own_redis.url, settings, stopped)):
         assert stopped.committing.wait(DEADLINE_SECONDS)
         listener.stop()
         stopped.stop()
     with running(a_listener(own_redis.url, settings, worker)):
         eventually(lambda: worker.committed, "the message")
-    assert worker.committed[0].body == body
+    assert [message.body for message in worker.committed] == [stopped.decided[0].body]
+    assert own_redis.client().hlen("unacked") == 0
 
 
 def test_keys_may_have_a_prefix(own_redis: OwnRedis, queue: str) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from pipeline.listeners.base import Message
 
+AS_IT_WAS = "latin-1"
+"""The `body_encoding` of what stood in a list as it is, and was given back in an envelope."""
+
 
 def is_wrapped(payload: Any) -> bool:
     """Whether kombu made it."""
@@ -43,8 +46,10 @@ def read(raw: bytes, source: str) -> Message:
         payload = json.loads(raw)
         if is_wrapped(payload):
             encoding = payload["properties"].get("body_encoding")
+            if encoding == AS_IT_WAS:
+                return read(payload["body"].encode("latin-1"), source)
             return message(_decoded(payload["body"], encoding), payload, source)
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         pass  # Not kombu's, or broken: the bytes are the body, and the worker says what they are.
     return Message(raw, source=source)
 

@@ -30,9 +30,22 @@ from pipeline.listeners.bus.source import Batch, gather
 _RESTORE_EVERY_SECONDS = 2.0
 _RESTORED_AT_ONCE = 1000
 
-# KEYS: index, unacked, lists. ARGV: now, how many, prefix of tags, each list's queue.
-# What has no envelope of kombu's is given one: whoever gives it back expects one.
+# KEYS: index, unacked, lists. ARGV: now, how many, prefix of tags, each list's queue, encoding.
+# What has no envelope of kombu's is given one, with its bytes as Latin-1 (`received.read`): who
+# gives it back expects one, reads text, and loses what lacks a part. Where the doubt falls on one
+# that kombu made, no harm is done.
 _TAKE = """
+local function is_kombus(raw)
+  local read, value = pcall(cjson.decode, raw)
+  local properties = read and type(value) == 'table' and value.properties
+  return type(properties) == 'table' and type(properties.delivery_info) == 'table'
+    and properties.delivery_tag and value.body and type(value.headers) == 'table'
+    and not raw:find('"headers"%s*:%s*%[') and not raw:find('"delivery_info"%s*:%s*%[')
+end
+local function in_latin_1(byte)
+  local code = byte:byte()
+  return string.char(code < 192 and 194 or 195, code < 192 and code or code - 64)
+end
 local taken, count, most = {}, 0, tonumber(ARGV[2])
 for list = 3, #KEYS do
   while count < most do
@@ -40,10 +53,10 @@ for list = 3, #KEYS do
     if not raw then break end
     count = count + 1
     local tag, queue, kept = ARGV[3] .. count, ARGV[list + 1], raw
-    local read, value = pcall(cjson.decode, raw)
-    if not (read and type(value) == 'table' and type(value.properties) == 'table') then
-      kept = cjson.encode({body = raw, headers = {},
-        properties = {delivery_tag = tag, delivery_info = {}, priority = 0}})
+    if not is_kombus(raw) then
+      local text = raw:gsub('[\\128-\\255]', in_latin_1)
+      kept = cjson.encode({body = text, headers = {}, properties = {delivery_tag = tag,
+        delivery_info = {}, priority = 0, body_encoding = ARGV[#KEYS + 2]}})
     end
     redis.call('ZADD', KEYS[1], ARGV[1], tag)
     redis.call('HSET', KEYS[2], tag, '[' .. kept .. ',"",' .. cjson.encode(queue) .. ']')
@@ -140,7 +153,8 @@ class RedisSource:
         self._lists = _turned(self._lists, len(self._settings.queues))
         keys = [self._index, self._unacked, *(key for key, _ in self._lists)]
         prefix = f"{uuid.uuid4()}:"
-        arguments = [time.time(), most, prefix, *(queue for _, queue in self._lists)]
+        queues_of_lists = (queue for _, queue in self._lists)
+        arguments = [time.time(), most, prefix, *queues_of_lists, received.AS_IT_WAS]
         taken: Sequence[Any] = self._run(_TAKE, keys, arguments)
         return taken
 
