@@ -5,8 +5,9 @@ delivery is held under a lease that is longer than an attempt can take: after a 
 instant the lease ends, the delivery is due again, and the receiver can tell the repeat by its
 `webhook-id` (delivery 3). What came of an attempt is kept until the store has it.
 
-One transaction records what has ended and claims what comes next. While the crew has work they
-are a moment apart, so that under load each serves many deliveries; without load none waits.
+What is due is claimed first, and what has ended recorded while the crew is at it. While the crew
+has work its rounds are a moment apart, so that under load each serves many deliveries; without
+load none waits.
 
 Knows no HTTP and no SQL; what follows an attempt is decided in `pipeline.retry`, who goes next
 in `pipeline.lanes`.
@@ -33,7 +34,7 @@ from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
 _ROUND_SECONDS = 5.0
-_BETWEEN_TRANSACTIONS_SECONDS = 0.02
+_BETWEEN_ROUNDS_SECONDS = 0.02
 _LOOK_AGAIN_SECONDS = 0.1
 _CLOCK_TOLERANCE_SECONDS = 1.0
 """How far a clock may go back unnoticed: as far as nobody minds to wait."""
@@ -158,38 +159,37 @@ class Notifier:
             self._hear(0)
 
     def _exchange(self) -> None:
-        """Write down what came of ended attempts, and take what is due, as much as the crew can
-        do soon, unless it is to stop. While the store is away, keep what is to be written."""
+        """Take what is due, as much as the crew can do soon, unless it is to stop; then write down
+        what came of ended attempts. While the store is away, keep what is to be written."""
         if monotonic() < self._store_at or not self._minds_the_clock():
             return
-        looks, busy = not self._stops and self._looks(), self._crew.busy
-        limit = self._crew.wanted if looks else 0
-        if not (self._unrecorded or limit):
-            return
-        now = self._clock()
         try:
-            claimed = self._outbox.exchange(self._unrecorded, limit, self._lease, now, busy)
+            if not self._stops and self._looks():
+                self._claim()
+            if self._unrecorded:
+                self._outbox.finish(self._unrecorded)
         except StoreUnavailable as error:
             self._store_is_away(error)
             return
         self._unrecorded, self._store_wait = [], 0.0
-        self._pause_until = monotonic() + _BETWEEN_TRANSACTIONS_SECONDS
-        if looks:
-            self._more_due, self._passed_over = len(claimed) == limit, busy
-            begin_by = now + self._lease - self._longest_attempt
-            self._crew.add(Claimed(delivery, begin_by) for delivery in claimed)
-            self._poll_at = monotonic() + self._quiet_seconds(now, bool(claimed))
+        self._pause_until = monotonic() + _BETWEEN_ROUNDS_SECONDS
+
+    def _claim(self) -> None:
+        limit, busy, now = self._crew.wanted, self._crew.busy, self._clock()
+        if not limit:
+            return
+        claimed = self._outbox.claim(limit, self._lease, now, busy)
+        self._more_due, self._passed_over = len(claimed) == limit, busy
+        begin_by = now + self._lease - self._longest_attempt
+        self._crew.add(Claimed(delivery, begin_by) for delivery in claimed)
+        self._poll_at = monotonic() + self._quiet_seconds(now, bool(claimed))
 
     def _quiet_seconds(self, now: datetime, claimed: bool) -> float:
         """How long until something may be due that nobody wakes us for, such as a retry."""
         longest = self._settings.poll_seconds
         if claimed:  # there is no time to ask now; the next look will
             return min(longest, _LOOK_AGAIN_SECONDS)
-        try:
-            due = self._outbox.next_due(now)
-        except StoreUnavailable as error:
-            self._store_is_away(error)
-            return longest
+        due = self._outbox.next_due(now)
         return longest if due is None else min(longest, (due - now).total_seconds())
 
     def _minds_the_clock(self) -> bool:

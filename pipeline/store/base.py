@@ -210,16 +210,6 @@ class Outbox(Protocol):
         again changes nothing.
         """
 
-    def exchange(
-        self,
-        results: Sequence[tuple[Delivery, Attempt, Step]],
-        limit: int,
-        lease: timedelta,
-        now: datetime,
-        busy: Collection[str] = (),
-    ) -> list[Delivery]:
-        """`finish` these and `claim` those, in one transaction."""
-
     def next_due(self, after: datetime) -> datetime | None:
         """When the first delivery that is due after then will be, None if there is none."""
 

@@ -14,20 +14,23 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from pipeline.errors import StoreUnavailable
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 
 _WRITES, _DURABLE = "tocsin_writes", "tocsin_durable"
+_USED_AT = "tocsin_used_at"
+_FRESH_SECONDS = 1.0
 _ROWS_AT_A_TIME = 1_000
 
 _PASSING_SQLITE = frozenset(
@@ -55,7 +58,7 @@ resources, lock timeout, shutdown and cancel, system."""
 class Database:
     """One database and this process's connections to it. Safe to use from many threads."""
 
-    def __init__(self, engine: Engine, wait_seconds: float) -> None:
+    def __init__(self, engine: Engine, hasty: Engine, wait_seconds: float) -> None:
         self.shown = shown(engine.url)
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._engine = engine
@@ -69,7 +72,7 @@ class Database:
             read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         self._reading = engine.execution_options(**read_options)
         self._writing = engine.execution_options(**{_WRITES: True})
-        self._claiming = engine.execution_options(**{_WRITES: True, _DURABLE: False})
+        self._hasty = hasty.execution_options(**{_WRITES: True, _DURABLE: False})
 
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Database:
@@ -80,10 +83,10 @@ class Database:
         """
         url = parse_url(settings.url)
         if url.get_backend_name() == "sqlite":
-            engine = _sqlite_engine(url, settings)
+            engine = hasty = _sqlite_engine(url, settings)
         else:
-            engine = _postgresql_engine(url, settings)
-        return cls(engine, settings.statement_timeout_seconds)
+            engine, hasty = _postgresql_engine(url, settings), _hasty_engine(url, settings)
+        return cls(engine, hasty, settings.statement_timeout_seconds)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -92,14 +95,20 @@ class Database:
             yield connection
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Connection]:
-        """A transaction that writes: committed at the end of the block, undone if it raises.
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes: committed at the end of the block, undone if it raises."""
+        with self._translated(), self._turn(), self._writing.begin() as connection:
+            yield connection
 
-        One that is not `durable` does not wait for the disk: everybody sees it at once, but when
-        the machine of the database fails in the next moment, it never was. Whole it is, or not.
+    @contextmanager
+    def write_at_once(self) -> Iterator[Connection]:
+        """For what need not last and has to be quick: it does not wait for the disk. Everybody
+        sees it at once, but when the machine of the database fails in the next moment, it never
+        was.
+
+        On PostgreSQL each statement is a transaction of its own, which spares it two journeys.
         """
-        engine = self._writing if durable else self._claiming
-        with self._translated(), self._turn(), engine.begin() as connection:
+        with self._translated(), self._turn(), self._hasty.begin() as connection:
             yield connection
 
     @contextmanager
@@ -123,6 +132,7 @@ class Database:
     def close(self) -> None:
         """Let go of all connections."""
         self._engine.dispose()
+        self._hasty.dispose()
 
     def _turn(self) -> AbstractContextManager[None]:
         return self._queued() if self.is_sqlite else nullcontext()
@@ -254,7 +264,10 @@ def _begin_sqlite(connection: Connection) -> None:
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
-def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
+def _postgresql_engine(
+    url: URL, settings: DatabaseSettings, further: Mapping[str, str] = MappingProxyType({})
+) -> Engine:
+    """Connections that have `further` among their settings."""
     defaults = {
         "connect_timeout": str(max(2, round(settings.connect_timeout_seconds))),
         "application_name": "tocsin",
@@ -270,25 +283,51 @@ def _postgresql_engine(url: URL, settings: DatabaseSettings) -> Engine:
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.statement_timeout_seconds,
-        pool_pre_ping=True,
     )
     milliseconds = round(settings.statement_timeout_seconds * 1000)
-
-    def prepare(connection: Any, _: object) -> None:
-        connection.autocommit = True
-        for name in ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"):
-            connection.execute(f"SET {name} = {milliseconds}")
-        connection.execute("SET timezone = 'UTC'")
+    timeouts = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    chosen = {
+        **dict.fromkeys(timeouts, str(milliseconds)),
+        "timezone": "'UTC'",
         # A plan that was made without the keys may read a whole table for one of them.
-        connection.execute("SET plan_cache_mode = 'force_custom_plan'")
+        "plan_cache_mode": "force_custom_plan",
+        **further,
+    }
+
+    def prepare(connection: Any, record: Any) -> None:
+        connection.autocommit = True
+        for name, value in chosen.items():
+            connection.execute(f"SET {name} = {value}")
         connection.autocommit = False
+        record.info[_USED_AT] = time.monotonic()
 
     event.listen(engine, "connect", prepare)
-    event.listen(engine, "begin", _begin_postgresql)
+    _ping_the_rested(engine)
     return engine
 
 
-def _begin_postgresql(connection: Connection) -> None:
-    if not connection.get_execution_options().get(_DURABLE, True):
-        driven: Any = connection.connection.driver_connection
-        driven.execute("SET LOCAL synchronous_commit = off")
+def _hasty_engine(url: URL, settings: DatabaseSettings) -> Engine:
+    engine = _postgresql_engine(url, settings, {"synchronous_commit": "off"})
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _ping_the_rested(engine: Engine) -> None:
+    """Make sure of a connection that has rested: it may have been lost meanwhile. One that was
+    just used is lost so seldom that its next transaction may find it out."""
+
+    def rest(_connection: Any, record: Any) -> None:
+        record.info[_USED_AT] = time.monotonic()
+
+    def ping(connection: Any, record: Any, _lent: Any) -> None:
+        if time.monotonic() - record.info[_USED_AT] < _FRESH_SECONDS:
+            return
+        dialect: Any = engine.dialect
+        try:
+            alive = dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            raise DisconnectionError(str(error)) from error
+        if not alive:
+            raise DisconnectionError("it was lost while it rested")
+
+    event.listen(engine, "checkin", rest)
+    event.listen(engine, "checkout", ping)

@@ -18,6 +18,7 @@ from sqlalchemy import make_url, text
 from pipeline.alarms.alarm import State
 from pipeline.errors import StoreUnavailable
 from pipeline.retry import Done
+from pipeline.store import database
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
@@ -201,13 +202,27 @@ def test_lost_connection_is_an_unavailable_store_and_the_next_call_works(
     assert fire(store, alarm)
 
 
-def test_connection_that_was_lost_while_idle_is_not_noticed(
-    on_postgresql: SqlStore, postgresql_url: str
+def test_connection_that_was_lost_while_it_rested_is_not_noticed(
+    on_postgresql: SqlStore, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(database, "_FRESH_SECONDS", 0.0)
     alarm = on_postgresql.create(an_alarm())
 
     _end_connections(postgresql_url)
 
+    assert on_postgresql.get(alarm.alarm_id) == alarm
+
+
+def test_connection_that_was_lost_right_after_its_use_is_noticed_once(
+    on_postgresql: SqlStore, postgresql_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_FRESH_SECONDS", 3600.0)
+    alarm = on_postgresql.create(an_alarm())
+
+    _end_connections(postgresql_url)
+
+    with pytest.raises(StoreUnavailable):
+        on_postgresql.get(alarm.alarm_id)
     assert on_postgresql.get(alarm.alarm_id) == alarm
 
 

@@ -158,7 +158,7 @@ def test_only_what_may_be_lost_with_the_machine_does_not_wait_for_the_disk(
     """A claim that is lost is made again; everything else is kept (delivery 1)."""
     setting = "PRAGMA synchronous" if database_url.startswith("sqlite") else _SYNCHRONOUS_COMMIT
     database = Database.connect(DatabaseSettings(url=database_url))
-    with database.write(durable=False) as connection:
+    with database.write_at_once() as connection:
         assert connection.scalar(text(setting)) in (1, "off")
     with database.write() as connection:
         assert connection.scalar(text(setting)) in (2, "on")

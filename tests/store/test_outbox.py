@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.notification import Delivered, Delivery, Failed, Outcome, Refused
+from pipeline.notification import Attempt, Delivered, Delivery, Failed, Outcome, Refused
 from pipeline.retry import DeadLetter, Done, RetryAt, Step
 from pipeline.store.sql import SqlStore
 
@@ -208,18 +208,21 @@ def test_many_results_are_settled_together(store: SqlStore) -> None:
     assert store.counts().deliveries_by_state == {"pending": 10, "delivered": 10, "dead": 10}
 
 
-def test_an_exchange_records_what_has_ended_and_claims_what_is_due(store: SqlStore) -> None:
-    ended = _claimed(store)
+def test_a_claim_passes_over_who_is_busy_and_says_whose_action_is_disabled(
+    store: SqlStore,
+) -> None:
+    gone = _claimed(store)
+    refused = Attempt(gone.delivery_id, 1, NOON, 0.1, Refused("410 Gone", 410, "", gone=True))
+    store.finish([(gone, refused, DeadLetter("refused: 410 Gone"))])
     busy = a_due_delivery(store, action="https://busy.example/")
-    due = a_due_delivery(store)
-    result = (ended, an_attempt(ended), Done())
+    due = [a_due_delivery(store, action=gone.action), a_due_delivery(store)]
 
-    claimed = store.exchange([result], 10, LEASE, NOON, busy=["https://busy.example"])
+    claimed = store.claim(10, LEASE, NOON, busy=["https://busy.example"])
 
-    assert [delivery.delivery_id for delivery in claimed] == [due]
-    assert store.delivery(ended.delivery_id)[0].state == "delivered"
+    assert sorted(delivery.delivery_id for delivery in claimed) == sorted(due)
+    disabled = {delivery.delivery_id: delivery.disabled for delivery in claimed}
+    assert disabled[due[0]] == "410 Gone"
     assert [delivery.delivery_id for delivery in store.claim(10, LEASE, NOON)] == [busy]
-    assert store.exchange([], 10, LEASE, NOON) == []
 
 
 def test_released_deliveries_are_due_at_once(store: SqlStore, clock: Clock) -> None:

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     bindparam,
     delete,
+    exists,
     func,
     literal_column,
     select,
@@ -49,17 +50,17 @@ from pipeline.store.types import instant_text
 _delivery, _notification = schema.delivery.c, schema.notification.c
 _disabled = schema.disabled_action.c
 
-_CLAIMED_COLUMNS = (
+_DELIVERY_COLUMNS = (
     _delivery.delivery_id,
     _delivery.action,
     _delivery.attempts,
     _delivery.attempts_before,
-    *schema.notification.c,
 )
+_CLAIMED_COLUMNS = (*_DELIVERY_COLUMNS, *schema.notification.c)
 _HELD_COLUMNS = _delivery.delivery_id, _delivery.state, _delivery.attempts, _delivery.lease
 _HELD_NAMES = tuple(str(column.name) for column in _HELD_COLUMNS)
 
-_CLAIMED_NAMES = [str(column.name) for column in _CLAIMED_COLUMNS]
+_TAKEN_NAMES = [*(str(column.name) for column in _CLAIMED_COLUMNS), "any_disabled"]
 _KEY, _RECEIVER = (_delivery.delivery_id,), (_delivery.receiver,)
 # Spelled out, not a parameter: so that SQLite knows that the index on what is pending will do.
 _IS_PENDING = _delivery.state == literal_column("'pending'")
@@ -79,7 +80,10 @@ class SqlOutbox(Part):
         Those for a `busy` receiver (`dispatch.receiver(action)`) are left for later, so that one
         that hangs does not stand before the others, however many wait for it (delivery 8).
         """
-        return self.exchange((), limit, lease, now, busy)
+        if not (limit and self._any_due(now, busy)):
+            return []  # the common case, for which nobody has to wait
+        with self._database.write_at_once() as connection:
+            return self._take(connection, limit, lease, now, busy)
 
     def finish(self, results: Sequence[Result]) -> None:
         """Record each attempt, and the step that follows it, in one transaction.
@@ -88,26 +92,10 @@ class SqlOutbox(Part):
         An attempt whose outcome is `Refused(gone=True)` disables its action. What is recorded
         already changes nothing: who lost the answer to a commit says it again.
         """
-        self.exchange(results, 0, timedelta(), self._clock())
-
-    def exchange(
-        self,
-        results: Sequence[Result],
-        limit: int,
-        lease: timedelta,
-        now: datetime,
-        busy: Collection[str] = (),
-    ) -> list[Delivery]:
-        """`finish` these and `claim` those, in one transaction.
-
-        Whatever others may make it wait for comes before the claim, which waits for nobody.
-        """
-        if not results and not (limit and self._any_due(now, busy)):
-            return []  # the common case, for which nobody has to wait
-        with self._database.write(durable=bool(results)) as connection:
-            if results:
-                _settle(connection, results)
-            return self._take(connection, limit, lease, now, busy) if limit else []
+        if not results:
+            return
+        with self._database.write() as connection:
+            _settle(connection, results)
 
     def next_due(self, after: datetime) -> datetime | None:
         """When the first delivery that is due after then will be, None if there is none."""
@@ -149,20 +137,31 @@ class SqlOutbox(Part):
 
         A claim need not outlive the database's machine: what is lost of it is due again.
         """
-        given = {**_due_given(connection, now, busy), _LIMIT: limit}
-        found = driven.execute(connection, given, _locked_due)
-        rows = [SimpleNamespace(**dict(zip(_CLAIMED_NAMES, row, strict=True))) for row in found]
-        if not rows:
-            return []
         token = self._new_id()
-        leased = {
-            **given_keys(connection, _KEY, [(row.delivery_id,) for row in rows]),
+        given = {
+            **_due_given(connection, now, busy),
+            _LIMIT: limit,
             _UNTIL: instant_text(now + lease),
             _TOKEN: token,
         }
-        driven.execute(connection, leased, _lease)
-        disabled = disabled_reasons(connection, {row.action for row in rows})
+        found = self._leased(connection, given)
+        rows = [SimpleNamespace(**dict(zip(_TAKEN_NAMES, row, strict=True))) for row in found]
+        disabled: dict[str, str] = {}
+        if rows and rows[0].any_disabled:
+            disabled = disabled_reasons(connection, {row.action for row in rows})
         return [delivery_from(row, token, disabled) for row in rows]
+
+    def _leased(self, connection: Connection, given: dict[str, Any]) -> list[Sequence[Any]]:
+        """What is due, leased from now on: in one journey to the database, where it is one."""
+        if not self._database.is_sqlite:
+            return driven.execute(connection, given, _lease_due)
+        wanted = {name: given[name] for name in given if name not in (_UNTIL, _TOKEN)}
+        found = driven.execute(connection, wanted, _all_due)
+        if found:
+            keys = given_keys(connection, _KEY, [(row[0],) for row in found])
+            until = {_UNTIL: given[_UNTIL], _TOKEN: given[_TOKEN]}
+            driven.execute(connection, {**keys, **until}, _lease_these)
+        return found
 
 
 def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
@@ -211,23 +210,54 @@ def _first_due_after(on_sqlite: bool) -> Executable:
     return select(func.min(_delivery.due_at)).where(_IS_PENDING, _delivery.due_at > now)
 
 
-def _locked_due(on_sqlite: bool) -> Executable:
-    """Due deliveries with what they tell, oldest first."""
+_ANY_DISABLED = exists(select(_disabled.action_key)).label("any_disabled")
+
+
+def _all_due(on_sqlite: bool) -> Executable:
+    """Due deliveries with what they tell, oldest first: on SQLite, where nobody else writes."""
     told = _notification.notification_id == _delivery.notification_id
     return (
-        select(*_CLAIMED_COLUMNS)
+        select(*_CLAIMED_COLUMNS, _ANY_DISABLED)
         .join_from(schema.delivery, schema.notification, told)
         .where(_due(on_sqlite))
         .order_by(_delivery.due_at, _delivery.delivery_id)
         .limit(bindparam(_LIMIT, type_=Integer()))
-        .with_for_update(of=schema.delivery, skip_locked=True)
     )
 
 
-def _lease(on_sqlite: bool) -> Executable:
+def _lease_these(on_sqlite: bool) -> Executable:
+    return update(schema.delivery).where(among_given(on_sqlite, _KEY)).values(_lease_values())
+
+
+def _lease_due(on_sqlite: bool) -> Executable:
+    """Lease what is due and give what it tells, oldest first; what others hold is passed over."""
+    due = (
+        select(_delivery.delivery_id, _delivery.due_at)
+        .where(_due(on_sqlite))
+        .order_by(_delivery.due_at, _delivery.delivery_id)
+        .limit(bindparam(_LIMIT, type_=Integer()))
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    leased = (
+        update(schema.delivery)
+        .where(_delivery.delivery_id == due.c.delivery_id)
+        .values(_lease_values())
+        .returning(*_DELIVERY_COLUMNS, _delivery.notification_id, due.c.due_at.label("was_due"))
+        .cte("leased")
+    )
+    columns = [leased.c[column.name] for column in _DELIVERY_COLUMNS]
+    return (
+        select(*columns, *schema.notification.c, _ANY_DISABLED)
+        .join_from(leased, schema.notification,
+                   _notification.notification_id == leased.c.notification_id)
+        .order_by(leased.c.was_due, leased.c.delivery_id)
+    )  # fmt: skip
+
+
+def _lease_values() -> dict[str, Any]:
     until = bindparam(_UNTIL, type_=_delivery.due_at.type)
-    claimed = update(schema.delivery).where(among_given(on_sqlite, _KEY))
-    return claimed.values(due_at=until, lease=bindparam(_TOKEN, type_=Text()))
+    return {"due_at": until, "lease": bindparam(_TOKEN, type_=Text())}
 
 
 def _settle(connection: Connection, results: Sequence[Result]) -> None:
