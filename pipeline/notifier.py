@@ -271,7 +271,7 @@ class Notifier:
             with self._tracing.delivery(delivery) as traced:
                 outcome = self._outcome(traced.delivery)
                 traced.ended(outcome)
-        except Exception as error:  # noqa: BLE001 - the top of a thread: a bug loses no delivery
+        except BaseException as error:  # noqa: BLE001 - the top of a thread: a bug loses nothing
             self._log.exception("delivery.bug", delivery_id=delivery.delivery_id)
             outcome = Failed(f"Tocsin failed on it: {type(error).__name__}")
         duration = monotonic() - began

@@ -131,7 +131,7 @@ class Process:
     def _run(self, part: Part) -> None:
         try:
             part.run()
-        except Exception:  # noqa: BLE001 - the top of the thread: logged, and the process ends
+        except BaseException:  # noqa: BLE001 - the top of the thread: logged, and the process ends
             self._failed = True
             self._log.exception("process.part_failed", part=part.name)
         self._wanted.set()

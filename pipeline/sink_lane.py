@@ -134,7 +134,7 @@ class SinkLane:
                     self._serve(*self._offers.popleft())
                 else:
                     self._bring()
-            except Exception:  # noqa: BLE001 - a lane that ended would leave its sink for ever
+            except BaseException:  # noqa: BLE001 - a lane that ended would leave its sink for ever
                 self._log.exception("publisher.lane_failed")
                 self._pause_until = monotonic() + _STORE_AWAY_SECONDS
 
@@ -173,7 +173,7 @@ class SinkLane:
             untaken = Untaken(left, mask_url(str(error)), isinstance(error, PublishRefused))
         except InvalidValue as error:
             untaken = Untaken(events, mask_url(str(error)))
-        except Exception as error:  # noqa: BLE001 - a sink's bug must neither lose nor stop events
+        except BaseException as error:  # noqa: BLE001 - a sink's bug must not stop its lane
             self._log.exception("publisher.broken")
             untaken = Untaken(events, mask_url(f"{type(error).__name__}: {error}"))
         failed = len(untaken.events) if untaken else 0

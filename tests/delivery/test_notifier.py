@@ -177,19 +177,23 @@ def test_an_unknown_scheme_is_a_dead_letter_that_names_the_known(
 class _Broken:
     """Targets with a bug."""
 
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
     def for_action(self, action: str) -> Any:
-        raise ZeroDivisionError("s3cr3t")
+        raise self._error
 
 
+@pytest.mark.parametrize("error", [ZeroDivisionError("s3cr3t"), SystemExit("s3cr3t")])
 def test_a_bug_in_a_target_is_logged_and_the_delivery_kept(
-    store: SqlStore, clock: Clock, log: Log
+    store: SqlStore, clock: Clock, log: Log, error: BaseException
 ) -> None:
     tell(store, "test://")
-    notifier(store, clock=clock, log=log, targets=_Broken()).run_once()
+    notifier(store, clock=clock, log=log, targets=_Broken(error)).run_once()
     (record,) = store.deliveries(state="pending")
     _, _, (attempt,) = store.delivery(record.delivery_id)
 
-    assert attempt.outcome == Failed("Tocsin failed on it: ZeroDivisionError")
+    assert attempt.outcome == Failed(f"Tocsin failed on it: {type(error).__name__}")
     assert [call.method_name for call in log.calls if call.args == ("delivery.bug",)] == [
         "exception"
     ]

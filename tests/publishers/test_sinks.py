@@ -309,14 +309,15 @@ def test_only_what_is_left_is_published_again(bench: Bench) -> None:
     assert bench.a.taken == ids(batch[2:])
 
 
-def test_a_publisher_with_a_bug_loses_nothing(bench: Bench) -> None:
-    bench.a.failure = ZeroDivisionError("oops")
+@pytest.mark.parametrize("failure", [ZeroDivisionError("oops"), SystemExit("oops")])
+def test_a_publisher_with_a_bug_loses_nothing(bench: Bench, failure: Exception) -> None:
+    bench.a.failure = failure
     sinks = bench.sinks()
 
     with structlog.testing.capture_logs() as lines:
         (kept,) = bench.commit(sinks, a=events(1))
 
-    assert kept.error == "ZeroDivisionError: oops"
+    assert kept.error == f"{type(failure).__name__}: oops"
     assert ("publisher.broken", "error") in [(one["event"], one["log_level"]) for one in lines]
     bench.a.failure = None
     eventually(lambda: bench.kept() == 0)

@@ -88,7 +88,7 @@ class GroupCommit(Generic[Decisions]):
             self._commit([message for s in batch for message in s.messages])
         except Stopped as stopped:
             _fail(batch, stopped)
-        except Exception as error:  # noqa: BLE001 - a bug must fail its caller, not end the thread
+        except BaseException as error:  # noqa: BLE001 - a bug must fail its caller, not end the thread
             self._log.exception("http.commit_failed", submissions=len(batch))
             if len(batch) == 1:
                 _fail(batch, error)
@@ -109,6 +109,6 @@ class GroupCommit(Generic[Decisions]):
             self._since = None
 
 
-def _fail(batch: Sequence[_Submission], error: Exception) -> None:
+def _fail(batch: Sequence[_Submission], error: BaseException) -> None:
     for submission in batch:
         submission.committed.set_exception(error)
