@@ -86,17 +86,29 @@ def _conditions() -> Iterator[str]:
 
 
 def _plugins() -> Iterator[str]:
-    yield from ("## Plugins", "", "Others are added by entry points of these groups.", "")
+    yield from (
+        "## Plugins",
+        "",
+        "[publishers.md](publishers.md) has the options of each publisher's URL. Others are added "
+        "by entry points of these groups.",
+        "",
+    )
     for group, form in (
         ("tocsin.trait_plugins", "{}"),
         ("tocsin.publishers", "{}://"),
         ("tocsin.targets", "{}://"),
     ):
         rows = [
-            (form.format(name), (inspect.getdoc(registry.find(group, name)) or "").split("\n")[0])
+            (form.format(name), _first_sentence(registry.find(group, name)))
             for name in registry.names(group)
         ]
         yield from _table(f"`{group}`", "", rows)
+
+
+def _first_sentence(plugin: object) -> str:
+    """What it is for; what follows is for who calls it."""
+    line = (inspect.getdoc(plugin) or "").split("\n")[0]
+    return line.removesuffix(" Safe from many threads.")
 
 
 def _table(left: str, right: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
