@@ -163,11 +163,11 @@ def pytest_terminal_summary(
     """Say what tests report of themselves, and as the last thing which promises this run did
     not test."""
     yield
-    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
-        for name, text in report.user_properties if report.when == "call" else ():
-            if name == "report":
-                terminalreporter.section(report.nodeid.rpartition("::")[2])
-                terminalreporter.line(str(text))
+    for test in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        said = [str(text) for name, text in test.user_properties if name == "report"]
+        if said and test.when == "call":
+            terminalreporter.section(test.nodeid.rpartition("::")[2])
+            terminalreporter.line("\n".join(said))
     for server, error in _missing.items():
         terminalreporter.section("NOT TESTED", red=True, bold=True)
         terminalreporter.line(f"Promise:  {server.promises}.")
