@@ -20,6 +20,7 @@ from kombu import Exchange
 from pipeline.errors import InvalidValue
 from pipeline.listeners.bus import BusListener, BusSettings
 from pipeline.listeners.bus.connection import check, connection, name_of
+from pipeline.listeners.bus.folder import FolderSource
 
 from listeners.contract import Feed, ListenerContract, RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log
@@ -326,6 +327,34 @@ def test_file_that_is_being_written_is_left_until_it_is_whole(tmp_path: Path, qu
             file.write(b'"m-1"}')
         eventually(lambda: worker.committed, "the message")
     assert [message.body for message in worker.committed] == [b'{"message_id": "m-1"}']
+
+
+def test_file_whose_name_comes_again_replaces_no_other(tmp_path: Path) -> None:
+    """delivery 1: the first is in hand when the second comes, and is put back beside it."""
+    stopped, worker, settings = RecordingWorker(), RecordingWorker(), settings_for("info")
+    stopped.hold()
+    (tmp_path / "newest.info.msg").write_bytes(b"1")
+    with running(listener := a_listener(f"filesystem://{tmp_path}", settings, stopped)):
+        assert stopped.committing.wait(DEADLINE_SECONDS)
+        (tmp_path / "newest.info.msg").write_bytes(b"2")
+        listener.stop()
+        stopped.stop()
+    with running(a_listener(f"filesystem://{tmp_path}", settings, worker)):
+        eventually(lambda: len(worker.committed) == 2, "both")
+    assert sorted(message.body for message in worker.committed) == [b"1", b"2"]
+
+
+def test_file_whose_name_is_in_hand_waits(tmp_path: Path) -> None:
+    """A killed listener leaves both."""
+    with connection(f"filesystem://{tmp_path}", settings := settings_for("info")) as bus:
+        source = FolderSource(bus, settings, "folder")
+        (tmp_path / "newest.info.msg").write_bytes(b"1")
+        first = source.next_batch()
+        (tmp_path / "newest.info.msg").write_bytes(b"2")
+        source.next_batch()
+        assert first
+        left = sorted(path.read_bytes() for path in tmp_path.rglob("*.msg"))
+    assert left == [b"1", b"2"]
 
 
 # --- AMQP, Kafka -----------------------------------------------------------------------------

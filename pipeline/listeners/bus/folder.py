@@ -89,13 +89,15 @@ class FolderSource:
             if len(self._batch.tags) - before == most:
                 break
             path = self._mine / name
+            if path.exists():
+                continue  # Its name came again; it waits until the first is done.
             try:
                 (self._folder / name).rename(path)
             except FileNotFoundError:
                 continue  # Another listener was faster.
             body = path.read_bytes()
             if _is_being_written(path, body):
-                path.rename(self._folder / name)
+                path.rename(_free(self._folder / name))
                 continue
             self._batch.messages.append(received.read(body, f"{self._name} {queue}"))
             self._batch.tags.append(path)
@@ -128,8 +130,16 @@ class FolderSource:
         with suppress(FileNotFoundError):
             for path in holder.iterdir():
                 with suppress(FileNotFoundError):
-                    path.rename(self._folder / path.name)
+                    path.rename(_free(self._folder / path.name))
             holder.rmdir()
+
+
+def _free(path: Path) -> Path:
+    """The path; one beside it where another file came to be called so meanwhile."""
+    if not path.exists():
+        return path
+    name, _, queue = path.name.partition(".")
+    return path.with_name(f"{name}-{uuid.uuid4().hex}.{queue}")
 
 
 def _is_being_written(path: Path, body: bytes) -> bool:
