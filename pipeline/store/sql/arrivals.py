@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Executable, text
+from sqlalchemy import Connection, Select, func, select
 
 from pipeline.store.sql import driven
 from pipeline.store.sql.part import Part
@@ -41,11 +41,12 @@ class SqlArrivals(Part):
 def announce_deliveries(connection: Connection) -> None:
     """Let whoever waits for deliveries know, once this transaction is committed."""
     if connection.dialect.name != "sqlite":
-        driven.execute(connection, {}, _notify)
+        driven.execute(connection, {}, announcement)
 
 
-def _notify(_on_sqlite: bool) -> Executable:
-    return text(f"NOTIFY {_CHANNEL}")
+def announcement(_on_sqlite: bool) -> Select[Any]:
+    """The same as a statement, of PostgreSQL's, for a transaction that has others to make."""
+    return select(func.pg_notify(_CHANNEL, ""))
 
 
 def _heard(connection: Any, seconds: float) -> bool:

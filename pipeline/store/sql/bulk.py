@@ -43,6 +43,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store.documents import KEY_LENGTH
 from pipeline.store.sql import driven
+from pipeline.store.sql.driven import Build
 from pipeline.store.types import WireKey, encoder
 
 Item = TypeVar("Item")
@@ -75,9 +76,14 @@ class Written(NamedTuple):
     key: str = ""
 
 
-def write_all(connection: Connection, written: Sequence[Written]) -> None:
+def write_all(
+    connection: Connection, written: Sequence[Written], beside: Build | None = None
+) -> None:
     """Insert and update all of it, in PostgreSQL by one statement where the rows are not too many:
-    each statement more is a journey to the database more. Not for tables that come twice."""
+    each statement more is a journey to the database more. Not for tables that come twice.
+
+    `beside` makes what PostgreSQL is to select by the way.
+    """
     some = [each for each in written if each.rows]
     together = all(len(each.rows) <= _AT_A_TIME for each in some)
     if some and together and connection.dialect.name != "sqlite":
@@ -87,13 +93,15 @@ def write_all(connection: Connection, written: Sequence[Written]) -> None:
             given[f"{_GIVEN}_{at}"] = _rows_document(each.table, names, each.rows)
             if key:
                 given[f"{_KEYS}_{at}"] = [row[key] for row in each.rows]
-        driven.execute(connection, given, _write_given, shapes)
+        driven.execute(connection, given, _write_given, shapes, beside)
         return
     for table, rows, key in some:
         if key:
             update_all(connection, table, key, rows)
         else:
             insert_all(connection, table, rows)
+    if beside and connection.dialect.name != "sqlite":
+        driven.execute(connection, {}, beside)
 
 
 def insert_new(connection: Connection, table: Table, rows: Rows, key: str) -> None:
@@ -274,7 +282,7 @@ def _shape(written: Written) -> _Shape:
     return written.table, (*(n for n in names if n != key), key) if key else names, key
 
 
-def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...]) -> Executable:
+def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...], beside: Build | None) -> Executable:
     parts = []
     for at, (table, names, key) in enumerate(shapes):
         document, keys = f"{_GIVEN}_{at}", f"{_KEYS}_{at}"
@@ -284,7 +292,8 @@ def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...]) -> Executable:
             else _insert_given(False, table, names, document)
         )
         parts.append(made.cte(f"part_{at}"))
-    return select(literal_column("1")).add_cte(*parts)
+    wanted = beside(False) if beside else select(literal_column("1"))
+    return wanted.add_cte(*parts)
 
 
 def _insert_given(

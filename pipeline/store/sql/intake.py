@@ -22,7 +22,7 @@ from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
-from pipeline.store.sql.arrivals import announce_deliveries
+from pipeline.store.sql.arrivals import announcement
 from pipeline.store.sql.bulk import Written, insert_new, select_given, write_all
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.telling import tell
@@ -88,11 +88,9 @@ class SqlTransaction:
             Written(schema.notification, notifications),
             Written(schema.delivery, deliveries),
         ]
-        write_all(self._connection, written)
+        write_all(self._connection, written, beside=announcement if deliveries else None)
         if self._told:
             self._tell(transitions, history)
-        if deliveries:
-            announce_deliveries(self._connection)
 
     def _tell(self, transitions: Sequence[Transition], history: Sequence[dict[str, Any]]) -> None:
         """Tell of the transitions, but for those that a self-notification caused: no end to it."""
