@@ -42,6 +42,12 @@ BENCHMARKS = (
 
 def main(names: Sequence[str]) -> int:
     """Run these benchmarks, or all; the exit code."""
+    if {"-h", "--help"} & set(names):
+        print(
+            f"python -m benchmarks [NAME …]: {', '.join(BENCHMARKS)}; without a name all of them,"
+        )
+        print(f"which writes {RESULTS.relative_to(ROOT)}.")
+        return 0
     unknown = set(names) - set(BENCHMARKS)
     if unknown:
         print(f"unknown: {', '.join(sorted(unknown))}. There are {', '.join(BENCHMARKS)}.")
