@@ -235,7 +235,9 @@ def set_state(
 def history(
     app: Application, output: Output, alarm: str | None, name: str | None, limit: int | None
 ) -> None:
-    """List what became of an alarm, the newest first; of a deleted one by its id.
+    """List what became of an alarm, the newest first.
+
+    A deleted one has its history by its id.
 
     \b
     Examples:

@@ -45,6 +45,15 @@ def event() -> None:
     """
 
 
+def _explain_empty(app: Application) -> None:
+    """Who finds nothing may not know that nothing is kept unless that is asked for."""
+    if not app.store.events(EventFilter(), 1):
+        click.echo(
+            "The archive is empty. Add the publisher store:// to a sink of the pipelines file.",
+            err=True,
+        )
+
+
 @event.command("list")
 @click.option(
     "--type",
@@ -91,7 +100,10 @@ def list_(
       tocsin event list --limit 50 --marker 4fd53957-38d6-4ed4-9d7d-05924e45b7a2
     """
     chosen = EventFilter(traits=tuple(_trait_filters(traits)), **wanted)
-    output.rows(_COLUMNS, [_row(one) for one in app.store.events(chosen, limit, marker)])
+    found = app.store.events(chosen, limit, marker)
+    output.rows(_COLUMNS, [_row(one) for one in found])
+    if not found:
+        _explain_empty(app)
 
 
 @event.command()
@@ -143,6 +155,8 @@ def types(
         _TYPE_COLUMNS,
         [(name, n, times.shown(first), times.shown(last)) for name, n, first, last in rows],
     )
+    if not rows:
+        _explain_empty(app)
 
 
 @event.command()
@@ -167,7 +181,9 @@ def traits(
     until: datetime | None,
     limit: int,
 ) -> None:
-    """List the traits of the newest events of a type; with NAME, that trait's values.
+    """List the traits of the newest events of a type.
+
+    With NAME, that trait's values.
 
     \b
     Examples:

@@ -99,7 +99,7 @@ def event_types(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
 @click.argument("shell", type=click.Choice(_SHELLS))
 @click.pass_context
 def completion(ctx: click.Context, shell: str) -> None:
-    """Print what makes a SHELL complete commands, options and alarm names.
+    """Print what makes a SHELL complete commands and names.
 
     \b
     Examples:

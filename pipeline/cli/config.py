@@ -51,7 +51,9 @@ def config() -> None:
 @output_options
 @pass_application
 def show(application: Application, output: Output) -> None:
-    """Show every setting, its value, and where that came from; secrets as ***.
+    """Show every setting, its value, and where that came from.
+
+    A secret is shown as ***.
 
     \b
     Examples:

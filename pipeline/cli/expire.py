@@ -25,7 +25,7 @@ _PLANNED_COLUMNS = ("what", "too_old")
 @output_options
 @pass_application
 def expire(app: Application, output: Output, what: tuple[str, ...], dry_run: bool) -> None:
-    """Remove what is older than the settings retention.* say, now and to the end.
+    """Remove what is older than the settings retention.* say.
 
     Listeners and notifiers do the same by themselves, every retention.every_minutes and with
     rests; this does not rest. It removes in small portions, and may be interrupted. Pending

@@ -49,8 +49,9 @@ def run(application: Application) -> None:
 @_workers
 @_pass
 def listener(application: Application, workers: int | None, worker: int | None) -> None:
-    """Listen: take events in, match them against the alarms, write down what fires.
+    """Take events in and match them against the alarms.
 
+    What fires is written down for the notifiers, and then the events are acknowledged.
     Run as many as you like, on as many machines: RabbitMQ shares the events out among them.
     With --workers, HTTP, where it is enabled, is taken by the first worker only.
 
@@ -67,7 +68,7 @@ def listener(application: Application, workers: int | None, worker: int | None) 
 @_workers
 @_pass
 def notifier(application: Application, workers: int | None, worker: int | None) -> None:
-    """Notify: deliver what has fired, again and again until it arrives or is a dead letter.
+    """Deliver what has fired, until it arrives or is a dead letter.
 
     Run as many as you like, on as many machines: each delivery is leased to one of them.
 

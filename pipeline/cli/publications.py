@@ -27,7 +27,7 @@ _publisher_option = click.option(
 
 @click.group()
 def publication() -> None:
-    """Look at events that a publisher did not take yet, and try again or purge them.
+    """Look at events that a publisher has not taken yet.
 
     They are tried again by themselves for as long as it takes; one that is refused by a publisher
     that works waits for longer and longer. A unique beginning of an id is enough.

@@ -18,7 +18,7 @@ _COLUMNS = ("rejected_id", "received_at", "source", "reason")
 
 @click.group()
 def rejected() -> None:
-    """Look at messages that could not be understood, and take them in again.
+    """Look at messages that were not understood; replay them.
 
     After the event definitions were mended, `tocsin rejected replay` gives such a message another
     chance. A unique beginning of an id is enough.

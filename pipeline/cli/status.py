@@ -21,7 +21,7 @@ _LATELY = timedelta(minutes=5)
 @click.option("--costly", is_flag=True, help="Load all alarms; name the costliest to match.")
 @pass_application
 def status(application: Application, costly: bool, output: Output) -> None:
-    """Show what is in the store: alarms, firings, deliveries, and what wants a person.
+    """Show what is in the store, and what wants a person.
 
     `oldest_due` is the delivery that has waited longest beyond its time: if that grows, no
     notifier runs, or too few. `transitions_last_5_minutes` counts up to 1,000.

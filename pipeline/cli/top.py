@@ -72,7 +72,7 @@ class Moment:
 @click.option("--once", is_flag=True, help="Print one screen and end.")
 @pass_application
 def top(application: Application, urls: Sequence[str], interval: float, once: bool) -> None:
-    """Show what goes on now: rates, lag, firing alarms, slow receivers. Ctrl-C ends it.
+    """Show what goes on now: rates, lag, alarms, slow receivers. Ctrl-C ends it.
 
     Of the database the last five minutes are looked at. Rates of events are known to the
     processes only: those of this machine are found by their ports; name others with --url.

@@ -157,3 +157,14 @@ def test_unknown_types_and_traits_are_errors(tocsin: Tocsin) -> None:
         f"Error: no {CREATE} has the trait 'hots'. Use one of host, launched_at, vcpus. "
         "Did you mean 'host'?\n"
     )
+
+
+@pytest.mark.parametrize("command", ["list", "types"])
+def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, command: str) -> None:
+    shown = Tocsin(store, event).run("event", command, "-f", "value")
+    assert (shown.exit_code, shown.stdout) == (0, "")
+    assert "Add the publisher store://" in shown.stderr
+
+
+def test_an_archive_that_is_not_empty_says_nothing_where_nothing_is_found(tocsin: Tocsin) -> None:
+    assert listed(tocsin, "--type", "image.*") == []
