@@ -108,7 +108,9 @@ def purge(
     everything: bool,
     yes: bool,
 ) -> None:
-    """Delete publications for good: their events never reach the publisher.
+    """Delete publications for good.
+
+    Their events never reach the publisher.
 
     \b
     Examples:
