@@ -6,8 +6,10 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -342,6 +344,22 @@ def test_file_whose_name_comes_again_replaces_no_other(tmp_path: Path) -> None:
     with running(a_listener(f"filesystem://{tmp_path}", settings, worker)):
         eventually(lambda: len(worker.committed) == 2, "both")
     assert sorted(message.body for message in worker.committed) == [b"1", b"2"]
+
+
+def test_commit_is_awaited_where_its_claim_is_lost(tmp_path: Path) -> None:
+    """As when another took this one for dead: what it held must not be found half done."""
+    settings, outcome = settings_for("info", visibility_timeout_seconds=0.03), Future[None]()
+    (tmp_path / "1.info.msg").write_bytes(b"1")
+    with connection(f"filesystem://{tmp_path}", settings) as bus:
+        source = FolderSource(bus, settings, "folder")
+        assert source.next_batch()
+        (held,) = (tmp_path / "taken").rglob("*.msg")
+        held.rename(tmp_path / held.name)
+        held.parent.rmdir()
+        threading.Timer(0.3, outcome.set_result, [None]).start()
+        with pytest.raises(FileNotFoundError):
+            source.stay_alive_until(outcome)
+    assert outcome.done()
 
 
 def test_file_whose_name_is_in_hand_waits(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ message of most others is in nobody's hands but ours once it was read.
 from __future__ import annotations
 
 import uuid
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ from kombu.transport import virtual
 
 from pipeline.listeners.bus import received
 from pipeline.listeners.bus.settings import BusSettings
-from pipeline.listeners.bus.source import TICK_SECONDS, Batch, gather
+from pipeline.listeners.bus.source import TICK_SECONDS, Batch, gather, wait_for
 
 _SHORTEST_WAIT_SECONDS = 0.001
 
@@ -66,20 +66,8 @@ class KombuSource:
             self._held.clear()
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
-        """Answer the broker while the commit goes on, if it asks for signs of life.
-
-        Should the connection be lost, the commit's end is awaited all the same: the batch comes
-        again, and must not be found half done.
-        """
-        try:
-            while wait([outcome], TICK_SECONDS).not_done:
-                if not self._is_virtual:
-                    self._receive(0, 1)
-        except Exception:
-            wait([outcome])
-            outcome.result()
-            raise
-        outcome.result()
+        """Answer the broker while the commit goes on, if it asks for signs of life."""
+        wait_for(outcome, TICK_SECONDS, self._give_sign)
 
     def close(self) -> None:
         """Give back what was taken and not acknowledged, in its order, and close the channel.
@@ -94,6 +82,10 @@ class KombuSource:
                 self._channel.basic_ack(message.delivery_tag)
         self._held, self._taken = {}, []
         self._channel.close()
+
+    def _give_sign(self) -> None:
+        if not self._is_virtual:
+            self._receive(0, 1)
 
     def _receive(self, seconds: float, most: int) -> int:
         """Take what comes within the time; how many that were."""

@@ -16,7 +16,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from kombu import Connection
 from pipeline.listeners.bus import received
 from pipeline.listeners.bus.consumer import queues
 from pipeline.listeners.bus.settings import BusSettings
-from pipeline.listeners.bus.source import Batch, gather
+from pipeline.listeners.bus.source import Batch, ask_again, gather, wait_for
 
 _TOUCHED_IN_A_TIMEOUT = 3
 _WHOLE_BY_THEN_SECONDS = 2.0
@@ -63,9 +63,7 @@ class FolderSource:
     def stay_alive_until(self, outcome: Future[None]) -> None:
         """Touch the folder of what is held while the commit goes on; raises what it raised."""
         every = self._settings.visibility_timeout_seconds / _TOUCHED_IN_A_TIMEOUT
-        while wait([outcome], every).not_done:
-            os.utime(self._mine)
-        outcome.result()
+        wait_for(outcome, every, lambda: os.utime(self._mine))
 
     def close(self) -> None:
         """Put back what was taken and not acknowledged."""
@@ -74,14 +72,8 @@ class FolderSource:
         self._channel.close()
 
     def _receive(self, seconds: float, most: int) -> int:
-        """Take what is there, looking again and again while the time lasts; how many that were."""
-        until = time.monotonic() + seconds
-        while not (taken := self._take(most)):
-            left = until - time.monotonic()
-            if left <= 0:
-                return 0
-            time.sleep(min(left, self._settings.poll_seconds))
-        return taken
+        """Take what comes within the time; how many that were."""
+        return ask_again(lambda: self._take(most), seconds, self._settings.poll_seconds)
 
     def _take(self, most: int) -> int:
         before = len(self._batch.tags)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Sequence
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Any
 
 from kombu import Connection
@@ -25,7 +25,7 @@ from pipeline.listeners.base import Message
 from pipeline.listeners.bus import received
 from pipeline.listeners.bus.consumer import queues
 from pipeline.listeners.bus.settings import BusSettings
-from pipeline.listeners.bus.source import Batch, gather
+from pipeline.listeners.bus.source import Batch, ask_again, gather, wait_for
 
 _RESTORE_EVERY_SECONDS = 2.0
 _RESTORED_AT_ONCE = 1000
@@ -113,20 +113,8 @@ class RedisSource:
         self._batch = Batch([], [])
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
-        """Renew the claims while the commit goes on; raises what the commit raised.
-
-        Without Redis they cannot be renewed. The commit's end is awaited all the same: the batch
-        comes again, and must not be found half done.
-        """
-        every = self._settings.visibility_timeout_seconds / 3
-        try:
-            while wait([outcome], every).not_done:
-                self._run(_RENEW, [self._index], [time.time(), *self._batch.tags])
-        except Exception:
-            wait([outcome])
-            outcome.result()
-            raise
-        outcome.result()
+        """Renew the claims while the commit goes on; raises what the commit raised."""
+        wait_for(outcome, self._settings.visibility_timeout_seconds / 3, self._renew)
 
     def close(self) -> None:
         """Give back what was taken and not acknowledged: the first of it will be next."""
@@ -136,13 +124,8 @@ class RedisSource:
         self._channel.close()
 
     def _receive(self, seconds: float, most: int) -> int:
-        """Take what is there, asking again and again while the time lasts; how many that were."""
-        until = time.monotonic() + seconds
-        while not (taken := self._take(most)):
-            left = until - time.monotonic()
-            if left <= 0:
-                return 0
-            time.sleep(min(left, self._settings.poll_seconds))
+        """Take what comes within the time; how many that were."""
+        taken = ask_again(lambda: self._take(most), seconds, self._settings.poll_seconds)
         for tag, queue, raw in taken:
             self._batch.messages.append(self._message(raw, queue.decode()))
             self._batch.tags.append(tag)
@@ -157,6 +140,9 @@ class RedisSource:
         arguments = [time.time(), most, prefix, *queues_of_lists, received.AS_IT_WAS]
         taken: Sequence[Any] = self._run(_TAKE, keys, arguments)
         return taken
+
+    def _renew(self) -> None:
+        self._run(_RENEW, [self._index], [time.time(), *self._batch.tags])
 
     def _restore(self) -> None:
         """Return to the queues what listeners that died had taken."""

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from concurrent.futures import Future
-from typing import Any, NamedTuple, Protocol
+from concurrent.futures import Future, wait
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus.settings import BusSettings
 
 TICK_SECONDS = 0.2
 """The longest that a call waits for messages, so that a wish to stop is soon seen."""
+
+Taken = TypeVar("Taken")
 
 
 class Batch(NamedTuple):
@@ -54,3 +56,30 @@ def gather(settings: BusSettings, receive: Callable[[float, int], int], waiting:
         waiting += taken
         if not taken or time.monotonic() >= gathered_by:
             break
+
+
+def ask_again(take: Callable[[], Taken], seconds: float, every: float) -> Taken:
+    """What is taken, asking again and again while there is nothing and the time lasts."""
+    until = time.monotonic() + seconds
+    while not (taken := take()):
+        left = until - time.monotonic()
+        if left <= 0:
+            break
+        time.sleep(min(left, every))
+    return taken
+
+
+def wait_for(outcome: Future[None], every: float, keep: Callable[[], object]) -> None:
+    """Call `keep` now and then until the commit has ended; raises what the commit raised.
+
+    Should `keep` fail, as when the connection is lost, the commit's end is awaited all the same:
+    the batch comes again, and must not be found half done.
+    """
+    try:
+        while wait([outcome], every).not_done:
+            keep()
+    except Exception:
+        wait([outcome])
+        outcome.result()
+        raise
+    outcome.result()
