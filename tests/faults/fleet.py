@@ -48,7 +48,8 @@ class Fleet:
     def full_disk(self) -> Iterator[None]:
         """No process can write to the database, while its log still has some room."""
         self.supervise()
-        pids = [process.pid for process in self._processes.values()]
+        # Not the parent, which keeps nothing there: what it starts would have the limit as well.
+        pids = [process.pid for name, process in self._processes.items() if name != _PARENT]
         pids += _children(self._processes[_PARENT].pid)
         logged = max(self._log_path(name).stat().st_size for name in self.names)
         full_disk.fill(pids, logged + _ROOM_BYTES)
