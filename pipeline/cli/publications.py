@@ -119,7 +119,9 @@ def purge(
     """
     chosen = _chosen(app, publication_ids, publisher, everything)
     if not yes:
-        click.confirm("Delete these events for good?", abort=True, err=True)
+        of = f" for {mask_url(publisher)}" if publisher else ""
+        what = _counted(len(chosen)) if publication_ids else f"all publications{of}"
+        click.confirm(f"Delete {what} for good, events included?", abort=True, err=True)
     count = sum(app.store.purge_publications(**which) for which in chosen)
     click.echo(f"{_counted(count)} deleted.")
 

@@ -99,3 +99,12 @@ def test_a_publisher_that_nothing_waits_for_is_said(tocsin: Tocsin) -> None:
     assert "nothing waits for amqp://bus/?routing_key=f. Did you mean" in tocsin.fails(
         "publication", "list", "--publisher", "amqp://bus/?routing_key=f", code=2
     )
+
+
+def test_who_purges_is_asked_about_what(tocsin: Tocsin) -> None:
+    asked = tocsin.run("publication", "purge", "--all", input="n\n")
+    assert asked.exit_code == 1
+    assert "Delete all publications for good, events included?" in asked.stderr
+    asked = tocsin.run("publication", "purge", "aa11", input="n\n")
+    assert "Delete 1 publication for good, events included" in asked.stderr
+    assert "aa11" in tocsin("publication", "list")

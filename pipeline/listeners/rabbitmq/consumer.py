@@ -154,6 +154,7 @@ def _sources(broker: str) -> Callable[[tuple[str, str]], str]:
     @lru_cache(maxsize=1024)
     def source(route: tuple[str, str]) -> str:
         exchange, routing_key = route
-        return f"rabbitmq {broker} {exchange} {routing_key}"
+        # The exchange without a name has none to show.
+        return " ".join(filter(None, ("rabbitmq", broker, exchange, routing_key)))
 
     return source
