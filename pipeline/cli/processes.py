@@ -32,7 +32,7 @@ def _workers(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @_pass
 def run(application: Application) -> None:
-    """Run everything in one process: listeners, alarms and notifier.
+    """Run everything in one process: listen, match, notify.
 
     With the default settings that needs no server: events are taken over HTTP, and the database is
     a SQLite file. SIGTERM or Ctrl-C finishes what is in hand and ends; a second one ends at once.
