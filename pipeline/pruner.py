@@ -126,6 +126,8 @@ class Pruner:
                 if not away:
                     self._log.warning("retention.store_unavailable", error=str(error))
                 away = True
+            except Exception:  # noqa: BLE001 - what delivers must not end for what tidies up
+                self._log.exception("retention.failed")
             self._stopping.wait(look_seconds)
 
     def stop(self) -> None:

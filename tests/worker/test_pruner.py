@@ -120,6 +120,37 @@ def test_only_what_was_asked_for_is_removed(store: SqlStore, clock: Clock) -> No
     assert len(store.events(EventFilter())) == 1
 
 
+def test_a_round_that_breaks_ends_nothing_but_itself(store: SqlStore, clock: Clock) -> None:
+    """What delivers must not end, again and again, for what only tidies up."""
+
+    class Broken:
+        """The store, with something in it that cannot be read, at first."""
+
+        rounds = 0
+
+        def prune(self, kept: Kept, before: datetime, portion: int) -> Iterator[int]:
+            if kept is Kept.EVENTS:
+                self.rounds += 1
+                clock.pass_time(minutes=10)
+                if self.rounds < 3:
+                    raise ValueError("not a document")
+            return store.prune(kept, before, portion)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(store, name)
+
+    store.keep_events([an_event()])
+    clock.pass_time(days=31)
+
+    with structlog.testing.capture_logs() as lines:
+        pruner = a_pruner(Broken(), clock, every_minutes=0.01)
+        with running(pruner):
+            eventually(lambda: store.events(EventFilter()) == [], "the old event is removed")
+
+    said = [(line["event"], line["log_level"]) for line in lines]
+    assert said.count(("retention.failed", "error")) == 2
+
+
 def test_it_waits_for_a_store_that_is_away(store: SqlStore, clock: Clock) -> None:
     class Away:
         """The store, back after three looks."""
