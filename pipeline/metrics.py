@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import threading
 from collections import Counter as Tally
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import wraps
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -29,6 +31,8 @@ from pipeline.observer import Observer
 
 if TYPE_CHECKING:
     from pipeline.event import Event
+
+Tell = TypeVar("Tell", bound=Callable[..., None])
 
 OTHER = "other"
 _CLASSES, _LISTENERS, _RECEIVERS, _TRAITS, _KNOWN_TYPES = 64, 16, 100, 100, 4_096
@@ -44,8 +48,28 @@ _LONG = (0.01, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800, 7_200, 86_400)
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 
 
+def _raises_nothing(tell: Tell) -> Tell:
+    """What counts must not stop what works: a full disk under the files of several workers, say.
+
+    The first failure is logged; a metric that does not move is seen by itself.
+    """
+
+    @wraps(tell)
+    def guarded(self: Metrics, *args: Any, **kwargs: Any) -> None:
+        try:
+            tell(self, *args, **kwargs)
+        except Exception:  # noqa: BLE001 - see above
+            if not self.has_failed:
+                self.has_failed = True
+                structlog.get_logger().exception("metrics.not_counted")
+
+    return cast("Tell", guarded)
+
+
 class Metrics(Observer):
     """All metrics of one process. Each attribute is one of them, named after it."""
+
+    has_failed = False
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry(auto_describe=True)
@@ -193,6 +217,7 @@ class Metrics(Observer):
 
     # --- told by the parts -------------------------------------------------------------------
 
+    @_raises_nothing
     def decided(
         self, source: str, size: int, events: Sequence[Event], decisions: Sequence[Any],
         now: datetime, seconds: float,
@@ -216,16 +241,19 @@ class Metrics(Observer):
         self._count(listener, "passed", passed)
         self._count(listener, "dropped", {"": dropped})
 
+    @_raises_nothing
     def committed(self, fired: int, seconds: float) -> None:
         """Count a commit; see `Observer`."""
         self.commit_time.observe(seconds)
         self.firings.inc(fired)
 
+    @_raises_nothing
     def published(self, url: str, events: int, taken: bool) -> None:
         """Count a publication; see `Observer`."""
         outcome = "taken" if taken else "failed"
         self.publications.labels(self.sink(url), outcome).inc(events)
 
+    @_raises_nothing
     def attempted(
         self, to: str, outcome: str, seconds: float, since_fired: float, *, dead: bool
     ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import structlog
 from prometheus_client import generate_latest
 
 from pipeline.listeners.base import Message
@@ -108,3 +109,22 @@ def test_label_that_no_encoding_knows_does_not_spoil_the_page(metrics: Metrics) 
     metrics.decided(SOURCE, 1, [an_event(event_type="\ud800.update")], None, NOON, 0.001)
     metrics.count_unconvertible({"na\udfffme": 1}, {})
     assert b'event_class="?"' in generate_latest(metrics.registry)
+
+
+def test_what_cannot_be_counted_stops_nothing(
+    metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the disk is full under the files of several workers."""
+
+    def full(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    for family in (metrics.events, metrics.publications, metrics.attempts):
+        monkeypatch.setattr(family, "labels", full)
+    monkeypatch.setattr(metrics.commit_time, "observe", full)
+    with structlog.testing.capture_logs() as lines:
+        metrics.decided(SOURCE, 1, [an_event()], None, NOON, 0.001)
+        metrics.committed(1, 0.1)
+        metrics.published("log://", 1, taken=True)
+        metrics.attempted("http://h", "failed", 0.1, 1.0, dead=False)
+    assert [line["event"] for line in lines] == ["metrics.not_counted"]
