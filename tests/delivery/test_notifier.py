@@ -346,7 +346,12 @@ def test_a_lease_must_outlast_an_attempt(store: SqlStore) -> None:
 
     with pytest.raises(InvalidValue, match=r"lease_seconds: 30 s is not longer than .* 30 s"):
         Notifier(
-            outbox=store, targets=_Broken(), settings=settings, clock=Clock(), random=float, log=0
+            outbox=store,
+            targets=_Broken(AssertionError()),
+            settings=settings,
+            clock=Clock(),
+            random=float,
+            log=0,
         )
 
 
