@@ -80,8 +80,8 @@ class Notifier:
         )
         self._unrecorded: list[tuple[Delivery, Attempt, Step]] = []
         self._stops = 0
-        self._more_due = True
-        self._passed_over: set[str] = set()
+        self._more_for: set[str] | None = None
+        """The receivers for which more may be due; None: who knows for whom."""
         self._poll_at = self._store_at = self._pause_until = monotonic()
         self._store_wait = 0.0
         self._clock_offset, self._set_back = self._offset(), True  # it may have been before
@@ -102,7 +102,7 @@ class Notifier:
     def run_once(self) -> int:
         """Attempt all that is due now, and record it; how many attempts were made. Not for use
         beside `run`."""
-        attempts, self._more_due = 0, True
+        attempts, self._more_for = 0, None
         with self._crew:
             self._exchange()
             while self._crew.in_hand:
@@ -128,7 +128,7 @@ class Notifier:
         late, ended = [], 0
         for news in self._crew.hear(wait_seconds):
             if news is None:
-                self._more_due = True
+                self._more_for = None
             elif news.attempt is None:
                 late.append(news.delivery)
             else:
@@ -179,7 +179,8 @@ class Notifier:
         if not limit:
             return
         claimed = self._outbox.claim(limit, self._lease, now, busy)
-        self._more_due, self._passed_over = len(claimed) == limit, busy
+        if len(claimed) < limit:
+            self._more_for = busy  # all that is due for others has been taken
         begin_by = now + self._lease - self._longest_attempt
         self._crew.add(Claimed(delivery, begin_by) for delivery in claimed)
         self._poll_at = monotonic() + self._quiet_seconds(now, bool(claimed))
@@ -206,7 +207,7 @@ class Notifier:
             return False
         self._set_back = False
         if count:
-            self._more_due = True
+            self._more_for = None
             self._log.warning("notifier.clock_was_ahead", deliveries=count, then="due now")
         return True
 
@@ -216,8 +217,8 @@ class Notifier:
 
     def _looks(self) -> bool:
         """Whether it is time to look for what is due."""
-        has_room_again = self._passed_over - self._crew.busy
-        return self._more_due or bool(has_room_again) or monotonic() >= self._poll_at
+        may_find = self._more_for is None or bool(self._more_for - self._crew.busy)
+        return may_find or monotonic() >= self._poll_at
 
     def _spare_seconds(self) -> float | None:
         """How long there is nothing to do unless news comes; None for as long as that takes."""
