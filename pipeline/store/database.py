@@ -283,6 +283,8 @@ def _postgresql_engine(
         pool_size=settings.pool_size,
         max_overflow=0,
         pool_timeout=settings.statement_timeout_seconds,
+        # The connection that was used last knows the statements, and has them in its memory.
+        pool_use_lifo=True,
     )
     milliseconds = round(settings.statement_timeout_seconds * 1000)
     timeouts = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
