@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipeline.receiver import Receiver
+from pipeline.store import database
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
@@ -69,9 +70,11 @@ def test_outcome_is_recorded_although_its_transaction_failed(
 
 
 def test_workers_that_meet_on_a_serializable_database_make_each_transition_once(
-    store: SqlStore, own_postgresql: OwnPostgresql
+    store: SqlStore, own_postgresql: OwnPostgresql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An owner may make that the default; then PostgreSQL itself refuses whoever comes second."""
+    # The connections that are dropped here have hardly rested.
+    monkeypatch.setattr(database, "_FRESH_SECONDS", 0.0)
     own_postgresql.execute(
         "ALTER DATABASE postgres SET default_transaction_isolation = 'serializable'"
     )
