@@ -27,7 +27,7 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(VENV)/installed-dev  ## Measure listening and matching, side by side with what they stand on
+bench: $(VENV)/installed-dev  ## Measure everything, side by side with what it stands on; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
 docs: $(VENV)/installed-dev  ## Write docs/reference.md from the code

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from pipeline import dispatch
 from pipeline.cli import completion, times
 from pipeline.cli.base import Application, pass_application
 from pipeline.cli.output import Output, Shown, output_options
@@ -36,6 +37,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--event", "message_id", metavar="MESSAGE_ID",
                      help="Only those that this event caused."),
         click.option("--action", metavar="URL", help="Only to this action, as the alarm has it."),
+        click.option("--receiver", metavar="URL",
+                     help="Only to this server, whatever the path: https://host:port."),
         click.option("--outcome", type=click.Choice(OUTCOMES),
                      help="Only those with an attempt that ended so."),
         click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True,
@@ -66,6 +69,7 @@ def list_(app: Application, output: Output, state: str | None, **filters: Any) -
     Examples:
       tocsin delivery list --state pending
       tocsin delivery list --alarm "user deleted" --outcome failed
+      tocsin delivery list --receiver https://receiver.example:8443
       tocsin delivery list --event 4fd53957-38d6-4ed4-9d7d-05924e45b7a2 -f json
     """
     output.rows(COLUMNS, [row(record) for record in chosen(app, state, **filters)])
@@ -86,11 +90,16 @@ def show(app: Application, output: Output, delivery_id: str) -> None:
 
 
 def chosen(
-    app: Application, state: str | None, alarm: str | None, **filters: Any
+    app: Application,
+    state: str | None,
+    alarm: str | None,
+    receiver: str | None,
+    **filters: Any,
 ) -> list[DeliveryRecord]:
     """The deliveries that the filter options ask for."""
     alarm_id = app.store.find(alarm).alarm_id if alarm else None
-    return app.store.deliveries(state=state, alarm_id=alarm_id, **filters)
+    to = dispatch.receiver(receiver) if receiver else None
+    return app.store.deliveries(state=state, alarm_id=alarm_id, receiver=to, **filters)
 
 
 def row(record: DeliveryRecord) -> Sequence[Any]:

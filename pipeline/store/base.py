@@ -228,10 +228,14 @@ class Outbox(Protocol):
         alarm_id: str | None = None,
         message_id: str | None = None,
         action: str | None = None,
+        receiver: str | None = None,
         outcome: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
-        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed."""
+        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed.
+
+        `receiver` is what `dispatch.receiver` makes of their action.
+        """
 
     def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
         """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""

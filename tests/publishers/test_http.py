@@ -133,6 +133,15 @@ def test_the_server_is_verified_by_an_authority_of_ones_own(tmp_path: Path) -> N
             publishers.from_url(f"{server.url}?max_retries=0").publish([an_event()])
 
 
+def test_a_server_is_not_verified_where_that_is_switched_off(tmp_path: Path) -> None:
+    with Unruly(say(OK), Certificates(tmp_path).server()) as server:
+        publishers.from_url(f"{server.url}?verify_ssl=False").publish([an_event()])
+        with pytest.raises(PublishFailed, match="TLS failed"):
+            publishers.from_url(f"{server.url}?verify_ssl=True&max_retries=0").publish(
+                [an_event()]
+            )
+
+
 def test_a_file_of_authorities_that_is_missing_is_told(tmp_path: Path) -> None:
     publisher = publishers.from_url(f"https://127.0.0.1:1/?verify_ssl={tmp_path}/none.pem")
 

@@ -267,7 +267,9 @@ def test_action_that_is_gone_twice_is_disabled_once(store: SqlStore) -> None:
     assert list(store.counts().disabled_actions.values()) == ["410 Gone"]
 
 
-def test_deliveries_are_found_by_alarm_event_action_state_and_outcome(store: SqlStore) -> None:
+def test_deliveries_are_found_by_alarm_event_action_receiver_state_and_outcome(
+    store: SqlStore,
+) -> None:
     """Delivery 10."""
     event, other_event = an_event(), an_event()
     alarm = store.create(an_alarm(alarm_actions=("https://a.example/", "https://b.example/")))
@@ -297,6 +299,8 @@ def test_deliveries_are_found_by_alarm_event_action_state_and_outcome(store: Sql
     assert len(found(message_id=event.message_id)) == 3
     assert found(action="https://a.example/", alarm_id=other.alarm_id) == []
     assert len(found(action="https://b.example/")) == 3
+    assert found(receiver="https://b.example") == found(action="https://b.example/")
+    assert found(receiver="https://b.example:8443") == []
     assert len(found(state="dead")) == len(found(outcome="refused")) == 1
     assert found(outcome="failed")[0][2] == first.action
     assert found(outcome="delivered") == []

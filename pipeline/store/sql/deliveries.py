@@ -54,10 +54,14 @@ class SqlDeliveries(Part):
         alarm_id: str | None = None,
         message_id: str | None = None,
         action: str | None = None,
+        receiver: str | None = None,
         outcome: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
-        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed."""
+        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed.
+
+        `receiver` is what `dispatch.receiver` makes of their action.
+        """
         _check_choice("state", state, _STATES)
         _check_choice("outcome", outcome, _OUTCOMES)
         wanted = _equal(
@@ -65,6 +69,7 @@ class SqlDeliveries(Part):
             (_notification.alarm_id, alarm_id),
             (_notification.message_id, message_id),
             (_delivery.action, action),
+            (_delivery.receiver, receiver),
         )
         if outcome is not None:
             of_delivery = _attempt.delivery_id == _delivery.delivery_id
