@@ -3,7 +3,8 @@ whatever kombu can send to.
 
 Options: `queue`, declared if it is missing (`topic` means the same); or `exchange`, of
 `exchange_type` (topic), declared too, with `routing_key` (the event type, where it is not given),
-and `queue` then bound to it by that key. Every other argument is a transport option of kombu's:
+and `queue` then bound to it by that key; `tls_ca_file`, the authorities that `rediss://` trusts in
+place of the system's. Every other argument is a transport option of kombu's:
 `redis://host/0?queue=events&visibility_timeout=3600`.
 
 An event counts as published when the transport's own send has returned: on Redis and in a folder
@@ -13,6 +14,7 @@ RabbitMQ is `amqp://`, which waits for the broker's confirms.
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -120,8 +122,20 @@ class BusPublisher:
         if urlsplit(plain).scheme in _KAFKA:
             options["kafka_producer_config"] = self._kafka_producer()
         return kombu.Connection(
-            plain, connect_timeout=self._timeout, transport_options=options, heartbeat=0
+            plain,
+            connect_timeout=self._timeout,
+            ssl=self._tls() if urlsplit(plain).scheme == "rediss" else False,
+            transport_options=options,
+            heartbeat=0,
         )
+
+    def _tls(self) -> Mapping[str, Any]:
+        """By itself kombu lets whoever answers at a rediss:// URL be the server."""
+        return {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_check_hostname": True,
+            "ssl_ca_certs": self._options["tls_ca_file"] or None,
+        }
 
     def _kafka_producer(self) -> Mapping[str, Any]:
         """By itself the client gives up after five minutes, and tells nobody who does not ask."""
@@ -183,6 +197,7 @@ class _Options(Schema):
         validate=OneOf(_TYPES, error="'{input}' is not known. Use one of {choices}."),
     )
     routing_key = fields.String(load_default="")
+    tls_ca_file = fields.String(load_default="")
 
 
 def _transport_options(url: str, own: Schema) -> dict[str, Any]:

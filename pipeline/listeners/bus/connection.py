@@ -124,7 +124,11 @@ def _folder(url: str) -> Mapping[str, Any]:
 def _tls(url: str, settings: BusSettings) -> Mapping[str, Any]:
     """Certificates are checked, always; the names are those that py-amqp and redis-py want."""
     if url.startswith("rediss"):
-        return {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_ca_certs": settings.tls_ca_file}
+        return {
+            "ssl_cert_reqs": ssl.CERT_REQUIRED,
+            "ssl_check_hostname": True,
+            "ssl_ca_certs": settings.tls_ca_file,
+        }
     return {
         "cert_reqs": ssl.CERT_REQUIRED,
         "ca_certs": settings.tls_ca_file,
