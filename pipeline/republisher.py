@@ -17,7 +17,7 @@ from pipeline.observer import Pulse
 _LOOK_SECONDS = 1.0
 
 
-class Lanes(Protocol):
+class Sinks(Protocol):
     """What the republisher needs of `pipeline.sinks.Sinks`."""
 
     def look(self) -> None:
@@ -32,8 +32,8 @@ class Republisher:
 
     name = "republisher"
 
-    def __init__(self, lanes: Lanes, *, log: Any, look_seconds: float = _LOOK_SECONDS) -> None:
-        self._lanes, self._log, self._look_seconds = lanes, log, look_seconds
+    def __init__(self, sinks: Sinks, *, log: Any, look_seconds: float = _LOOK_SECONDS) -> None:
+        self._sinks, self._log, self._look_seconds = sinks, log, look_seconds
         self.pulse = Pulse()
         self._stopping = threading.Event()
 
@@ -42,11 +42,11 @@ class Republisher:
         while not self._stopping.is_set():
             self.pulse.beat()
             try:
-                self._lanes.look()
+                self._sinks.look()
             except StoreUnavailable as error:
                 self._log.warning("republisher.store_unavailable", error=str(error))
             self._stopping.wait(self._look_seconds)
-        self._lanes.close()
+        self._sinks.close()
 
     def stop(self) -> None:
         """Let the lanes finish what they have in hand, and return from `run`."""

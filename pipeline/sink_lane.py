@@ -27,7 +27,7 @@ from pipeline.store.base import Publication, Publications
 LEASE = timedelta(minutes=5)
 """For how long a publication that is being published is nobody else's."""
 
-_BEHIND = "it waits behind what this publisher has not taken yet"
+BEHIND = "it waits behind what this publisher has not taken yet"
 _STORE_AWAY_SECONDS = 1.0
 _SLOW_SECONDS = 5.0
 """How long a sink that was slow is spared offers, lest every batch wait for it in vain."""
@@ -156,7 +156,7 @@ class SinkLane:
         if not future.set_running_or_notify_cancel():
             return
         if not self._direct:
-            future.set_result(Untaken(events, _BEHIND))
+            future.set_result(Untaken(events, BEHIND))
             return
         untaken = self._try(events)
         if untaken is not None and not untaken.refused:

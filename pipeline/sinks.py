@@ -28,11 +28,10 @@ from pipeline.masking import mask_url
 from pipeline.observer import Observer
 from pipeline.publishers.base import Publisher
 from pipeline.publishers.settings import PublishingSettings
-from pipeline.sink_lane import LEASE, SinkLane, Untaken
+from pipeline.sink_lane import BEHIND, LEASE, SinkLane, Untaken
 from pipeline.store.base import Publication, Publications
 
 _SLOW = "it took longer than a batch waits for it"
-_BEHIND = "it waits behind what this publisher has not taken yet"
 _CLOSING_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 
@@ -99,7 +98,7 @@ class Sinks:
         deadline: float,
     ) -> list[Publication]:
         if offer is None:
-            return self._publications_of(url, events, _BEHIND)
+            return self._publications_of(url, events, BEHIND)
         try:
             untaken = offer.result(max(deadline - monotonic(), 0))
         except (TimeoutError, CancelledError):

@@ -18,7 +18,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any, TypeAlias
 
@@ -45,7 +45,7 @@ class _Worker:
     starts: int = 0
     started_at: float = 0.0
     pause_seconds: float = 0.0
-    start_at: float = field(default=0.0)
+    start_at: float = 0.0
 
 
 class Supervisor:

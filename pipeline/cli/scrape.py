@@ -39,7 +39,6 @@ class Between:
 
     events_per_second: float
     matched_per_second: float
-    rejected_per_second: float
     firings_per_second: float
     attempts_per_second: dict[str, float]
     lag_seconds: float | None
@@ -98,7 +97,6 @@ def between(before: Page, now: Page) -> Between:
     return Between(
         events_per_second=more("tocsin_events_total") / seconds,
         matched_per_second=rate("tocsin_events_total", "matched"),
-        rejected_per_second=rate("tocsin_events_total", "rejected"),
         firings_per_second=more("tocsin_firings_total") / seconds,
         attempts_per_second={
             name: rate("tocsin_delivery_attempts_total", name) for name in outcomes

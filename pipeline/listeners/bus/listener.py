@@ -134,11 +134,7 @@ class BusListener(Generic[Decisions]):
                 bus.release()
 
     def _source(self, bus: Any) -> Source:
-        kinds: dict[str, Callable[..., Source]] = {
-            "redis": RedisSource,
-            "filesystem": FolderSource,
-        }
-        kind = kinds.get(driver_of(self._url), KombuSource)
+        kind = _SOURCES.get(driver_of(self._url), KombuSource)
         return kind(bus, self._settings, self.name)
 
     def _work_off(self, batch: Batch, source: Source, committer: Committer[Decisions]) -> None:
