@@ -30,7 +30,7 @@ lint: $(VENV)/installed-dev  ## Check style, types and the direction of imports
 bench: $(VENV)/installed-dev  ## Measure everything, side by side with what it stands on; writes benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
 
-docs: $(VENV)/installed-dev  ## Write docs/reference.md from the code
+docs: $(VENV)/installed-dev  ## Write docs/reference.md and docs/metrics.md from the code
 	$(BIN)/python docs/make_reference.py
 	$(BIN)/python docs/make_metrics.py
 

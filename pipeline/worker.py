@@ -1,9 +1,10 @@
 """The inbound loop's two steps: what a batch of messages causes, and writing it down.
 
 `decide` reads top down as an event's way: envelope, traits, routes, alarms. It does no I/O and
-runs in the listener's thread. `commit` carries the decisions out in one transaction; when it
-returns, the listener acknowledges the batch. A crash in between brings the batch again, and the
-firings that are already written make that harmless (delivery 1, 2).
+runs in the listener's thread. `commit` writes the decisions down, in one transaction unless they
+are very many, and then offers the events to their sinks; when it returns, the listener
+acknowledges the batch. A crash in between brings the batch again, and the firings that are already
+written make that harmless (delivery 1, 2).
 
 Called by every listener of the process, each from its own thread. Knows no listener, no SQL and
 no wire format.

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.alarms.alarm import Alarm, Condition, EventRule, Severity, State, TimeConstraint
 from pipeline.cli.alarms import alarm
 from pipeline.store.sql import SqlStore
 
 from builders import an_alarm
+from cli.application import Tocsin
 
 FIRST = "00000000-0000-0000-0000-000000000001"
 HOOK = "https://receiver.example/hook"

@@ -6,12 +6,12 @@ import json
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.cli.archive import event
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_event
+from cli.application import Tocsin
 
 CREATE, DELETE = "compute.instance.create.end", "compute.instance.delete.end"
 

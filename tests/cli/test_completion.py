@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import click
 import pytest
-from cli.application import Tocsin
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
@@ -21,6 +20,7 @@ from pipeline.errors import StoreUnavailable
 from pipeline.store.sql import SqlStore
 
 from builders import a_transition, an_alarm, an_event
+from cli.application import Tocsin
 
 COMMANDS = (alarm, delivery, dead_letter, rejected, event, completion)
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
@@ -16,6 +15,7 @@ from pipeline.retry import DeadLetter, Done, RetryAt, Step
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
+from cli.application import Tocsin
 
 HOOK, OTHER = "https://user:pw@receiver/hook?token=s3cret", "https://other/hook"
 ALARM = an_alarm(alarm_id="a-1", name="user deleted", alarm_actions=[HOOK, OTHER])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.cli.expire import expire
 from pipeline.store.archive import EventFilter
 from pipeline.store.sql import SqlStore
 
 from builders import an_alarm, an_event
+from cli.application import Tocsin
 
 
 @pytest.fixture

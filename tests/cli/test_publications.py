@@ -6,13 +6,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.cli.publications import publication
 from pipeline.store.base import Publication
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_event
+from cli.application import Tocsin
 
 SECRET = "https://u:s3cret@sink.example/e"
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 
 from pipeline.cli.rejected import rejected
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 
 from builders import NOON
+from cli.application import Tocsin
 
 
 def a_rejected_event(rejected_id: str, minutes: int = 0, truncated: bool = False) -> RejectedEvent:

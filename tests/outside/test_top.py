@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from cli.application import Tocsin
 from prometheus_client.exposition import start_http_server
 from rich.console import Console
 
@@ -22,6 +21,7 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
+from cli.application import Tocsin
 
 FIRED = NOON + timedelta(seconds=1)
 
