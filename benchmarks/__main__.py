@@ -23,7 +23,8 @@ import pika
 import psycopg
 
 import pipeline
-from benchmarks.listening import POSTGRESQL, URL
+from benchmarks.listening_queue import URL
+from benchmarks.surroundings import POSTGRESQL
 from benchmarks.tables import ROWS_FILE, as_markdown, read_rows, tables
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -35,17 +35,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pika
-import psycopg
 
 from benchmarks.listening_queue import URL, declare, delete, fill, notifications
+from benchmarks.surroundings import postgresql_database
 from benchmarks.tables import Figure, Row, show
 from pipeline.alarms.alarm import Alarm, Condition, EventRule
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
-POSTGRESQL = os.environ.get(
-    "TOCSIN_TEST_POSTGRESQL_URL", "postgresql://postgres@127.0.0.1:5432/postgres"
-)
 TOPIC = f"tocsin_bench_{os.getpid()}"
 QUEUE = f"{TOPIC}.info"
 FIRING_EVERY = 100
@@ -145,17 +142,13 @@ def _settings(database: str) -> dict[str, str]:
 @contextmanager
 def _database(alarms: int) -> Iterator[str]:
     """The URL of a new database with so many alarms, which goes when all is measured."""
-    name = f"tocsin_bench_{os.getpid()}"
-    with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=5) as server:
-        server.execute(f"CREATE DATABASE {name}")
+    with postgresql_database("listening") as url:
+        _create_alarms(url, alarms)
         try:
-            url = f"{POSTGRESQL.rsplit('/', 1)[0]}/{name}"
-            _create_alarms(url, alarms)
             yield url
         finally:
             with suppress(pika.exceptions.AMQPError):
                 delete(URL, QUEUE, TOPIC)
-            server.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _create_alarms(database: str, count: int) -> None:

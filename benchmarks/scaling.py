@@ -24,10 +24,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pika
-import psycopg
 
-from benchmarks.listening import POSTGRESQL
 from benchmarks.listening_queue import URL, declare, delete, fill, notifications
+from benchmarks.surroundings import postgresql_database
 from benchmarks.tables import Figure, Row, show
 
 TOPIC = f"tocsin_scaling_{os.getpid()}"
@@ -78,13 +77,11 @@ def _row(what: str, runs: Sequence[Drained], further: Sequence[Figure]) -> Row:
 
 @contextmanager
 def _database() -> Iterator[str]:
-    with psycopg.connect(POSTGRESQL, autocommit=True, connect_timeout=5) as server:
-        server.execute(f"CREATE DATABASE {TOPIC}")
+    with postgresql_database("scaling") as url:
         try:
-            yield f"{POSTGRESQL.rsplit('/', 1)[0]}/{TOPIC}"
+            yield url
         finally:
             delete(URL, QUEUE, TOPIC)
-            server.execute(f"DROP DATABASE {TOPIC} WITH (FORCE)")
 
 
 def _drain(database: str, workers: int, messages: int) -> Drained:
