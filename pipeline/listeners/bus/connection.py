@@ -30,6 +30,7 @@ _LIBRARIES = {
     "kafka": "kombu[confluentkafka]",
     "redis": "tocsin[redis]",
     "rediss": "tocsin[redis]",
+    "sentinel": "tocsin[redis]",
 }
 
 

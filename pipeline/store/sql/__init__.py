@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
@@ -27,6 +28,11 @@ from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
+
+if TYPE_CHECKING:
+    from pipeline.store import base
+    from pipeline.store.archive import ArchivedEvents
+    from pipeline.store.retention import Retention
 
 
 def _now() -> datetime:
@@ -111,3 +117,20 @@ class SqlStore(
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+if TYPE_CHECKING:
+    # Nobody is handed some of the protocols alone: here mypy holds the store against all of them.
+
+    def _events_side(
+        store: SqlStore,
+    ) -> tuple[base.Intake, base.AlarmSource, base.Publications, base.UnpublishedEvents]:
+        return store, store, store, store
+
+    def _deliveries_side(store: SqlStore) -> tuple[base.Outbox, base.ArrivalSource, Retention]:
+        return store, store, store
+
+    def _peoples_side(
+        store: SqlStore,
+    ) -> tuple[base.Alarms, base.RejectedEvents, base.Status, ArchivedEvents]:
+        return store, store, store, store
