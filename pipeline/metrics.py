@@ -129,7 +129,8 @@ class Metrics(Observer):
         )
         self.queue = gauge(
             "queue_messages",
-            "Messages that wait in a queue that is listened to, as last asked.",
+            "Messages that wait in a queue that is listened to, as last asked: on AMQP "
+            "brokers, on Redis and in folders.",
             "livemostrecent",
             *("peer", "queue"),
         )

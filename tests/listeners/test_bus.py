@@ -23,6 +23,7 @@ from pipeline.errors import InvalidValue
 from pipeline.listeners.bus import BusListener, BusSettings
 from pipeline.listeners.bus.connection import check, connection, name_of
 from pipeline.listeners.bus.folder import FolderSource
+from pipeline.observer import Pulse
 
 from listeners.contract import Feed, ListenerContract, RecordingWorker
 from listeners.rabbitmq_broker import Broker, Log
@@ -123,6 +124,73 @@ class TestAmqp(ListenerContract):
     def feed(self, queue: str, amqp_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Feed]:
         yield BusFeed(amqp_url, settings_for(queue), monkeypatch)
         Broker(amqp_url).delete(queue)
+
+
+def bus_url(kind: str, redis: OwnRedis, amqp_url: str, folder: Path) -> str:
+    """The URL of a bus of this kind."""
+    urls = {
+        "redis": redis.url,
+        "filesystem": f"filesystem://{folder}",
+        "amqp": amqp_url,
+        "memory": "memory://",
+    }
+    return urls[kind]
+
+
+@pytest.mark.parametrize("kind", ["redis", "filesystem", "amqp", "memory"])
+def test_it_tells_how_many_messages_wait(
+    own_redis: OwnRedis, amqp_url: str, tmp_path: Path, queue: str, kind: str
+) -> None:
+    url = bus_url(kind, own_redis, amqp_url, tmp_path)
+    settings = settings_for(queue, batch_size=1, prefetch=1)
+    if kind == "amqp":
+        Broker(url).declare(queue, durable=True)
+    send(url, settings, [b"{}"] * 3)
+    listener = a_listener(url, settings, RecordingWorker())
+    not_sent_ahead = 2 if kind == "amqp" else 3
+
+    with connection(url, settings) as bus:
+        source = listener._source(bus)
+        eventually(lambda: source.waiting() == {queue: not_sent_ahead}, "they are counted")
+        source.close()
+    assert listener.depths() == {}
+    with running(listener):
+        eventually(lambda: listener.depths().get(queue, 0) >= not_sent_ahead, "the listener, too")
+    if kind == "amqp":
+        Broker(url).delete(queue)
+
+
+class Counted(Pulse):
+    """Counts its beats."""
+
+    beats = 0
+
+    def beat(self) -> None:
+        self.beats += 1
+
+
+@pytest.mark.parametrize("kind", ["redis", "filesystem", "amqp", "memory"])
+def test_its_pulse_beats_while_a_commit_waits_for_the_database(
+    own_redis: OwnRedis, amqp_url: str, tmp_path: Path, queue: str, kind: str
+) -> None:
+    """Else /healthz would have it killed for an outage that a new start cannot end."""
+    url = bus_url(kind, own_redis, amqp_url, tmp_path)
+    settings = settings_for(queue)
+    worker = RecordingWorker()
+    listener = a_listener(url, settings, worker)
+    listener.pulse = pulse = Counted()
+    worker.hold()
+    if kind == "amqp":
+        Broker(url).declare(queue, durable=True)
+    send(url, settings, [b"{}"])
+
+    with running(listener):
+        assert worker.committing.wait(DEADLINE_SECONDS)
+        before = pulse.beats
+        eventually(lambda: pulse.beats > before + 2, "it beats")
+        worker.release()
+    if kind == "amqp":
+        Broker(url).delete(queue)
 
 
 # --- Redis -----------------------------------------------------------------------------------
@@ -351,7 +419,7 @@ def test_commit_is_awaited_where_its_claim_is_lost(tmp_path: Path) -> None:
     settings, outcome = settings_for("info", visibility_timeout_seconds=0.03), Future[None]()
     (tmp_path / "1.info.msg").write_bytes(b"1")
     with connection(f"filesystem://{tmp_path}", settings) as bus:
-        source = FolderSource(bus, settings, "folder")
+        source = FolderSource(bus, settings, "folder", beat=lambda: None)
         assert source.next_batch()
         (held,) = (tmp_path / "taken").rglob("*.msg")
         held.rename(tmp_path / held.name)
@@ -365,7 +433,7 @@ def test_commit_is_awaited_where_its_claim_is_lost(tmp_path: Path) -> None:
 def test_file_whose_name_is_in_hand_waits(tmp_path: Path) -> None:
     """A killed listener leaves both."""
     with connection(f"filesystem://{tmp_path}", settings := settings_for("info")) as bus:
-        source = FolderSource(bus, settings, "folder")
+        source = FolderSource(bus, settings, "folder", beat=lambda: None)
         (tmp_path / "newest.info.msg").write_bytes(b"1")
         first = source.next_batch()
         (tmp_path / "newest.info.msg").write_bytes(b"2")

@@ -8,6 +8,7 @@ message of most others is in nobody's hands but ours once it was read.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
@@ -26,7 +27,10 @@ _SHORTEST_WAIT_SECONDS = 0.001
 class KombuSource:
     """A `Source` over any transport."""
 
-    def __init__(self, connection: Connection, settings: BusSettings, name: str) -> None:
+    def __init__(
+        self, connection: Connection, settings: BusSettings, name: str, beat: Callable[[], object]
+    ) -> None:
+        self._beat = beat
         self._connection, self._settings, self._name = connection, settings, name
         self._taken: list[tuple[Any, str]] = []
         self._held: dict[Any, tuple[Any, str]] = {}
@@ -67,7 +71,16 @@ class KombuSource:
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
         """Answer the broker while the commit goes on, if it asks for signs of life."""
-        wait_for(outcome, TICK_SECONDS, self._give_sign)
+        wait_for(outcome, TICK_SECONDS, self._give_sign, self._beat)
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many messages wait in each queue, where asking is sure to cost little: AMQP."""
+        if self._is_virtual and not _in_memory(self._connection):
+            return {}
+        return {
+            queue.name: queue(self._channel).queue_declare(passive=True).message_count
+            for queue in queues(self._settings)
+        }
 
     def close(self) -> None:
         """Give back what was taken and not acknowledged, in its order, and close the channel.

@@ -15,7 +15,8 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,10 @@ _WHOLE_BY_THEN_SECONDS = 2.0
 class FolderSource:
     """A `Source` over a folder, the transport option `data_folder_in`."""
 
-    def __init__(self, connection: Connection, settings: BusSettings, name: str) -> None:
+    def __init__(
+        self, connection: Connection, settings: BusSettings, name: str, beat: Callable[[], object]
+    ) -> None:
+        self._beat = beat
         self._settings, self._name = settings, name
         self._channel: Any = connection.channel()
         if settings.declare and settings.exchange:
@@ -63,7 +67,12 @@ class FolderSource:
     def stay_alive_until(self, outcome: Future[None]) -> None:
         """Touch the folder of what is held while the commit goes on; raises what it raised."""
         every = self._settings.visibility_timeout_seconds / _TOUCHED_IN_A_TIMEOUT
-        wait_for(outcome, every, lambda: os.utime(self._mine))
+        wait_for(outcome, every, lambda: os.utime(self._mine), self._beat)
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many files wait in each queue."""
+        found = Counter(queue for _, queue in self._waiting())
+        return {queue: found[queue] for queue in self._settings.queues}
 
     def close(self) -> None:
         """Put back what was taken and not acknowledged."""

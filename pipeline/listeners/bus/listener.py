@@ -28,9 +28,11 @@ from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.bus.source import TICK_SECONDS, Batch, Source
 from pipeline.listeners.committer import Committer
 from pipeline.masking import mask_url
+from pipeline.observer import Pulse
 
 _OTHER_FLAGS = "PRECONDITION_FAILED"
 _REMEDY = "Set bus.durable to what the broker has, or bus.declare: false to take it as it is."
+_COUNT_EVERY_SECONDS = 10.0
 _SOURCES: Mapping[str, Callable[..., Source]] = {
     "filesystem": FolderSource,
     "redis": RedisSource,
@@ -60,6 +62,9 @@ class BusListener(Generic[Decisions]):
         self._jitter = jitter
         self._stopping = False
         self._trouble = "has not connected yet"
+        self.pulse = Pulse()
+        self._waiting: Mapping[str, int] = {}
+        self._count_at = 0.0
 
     def run(self) -> None:
         """Listen until `stop`, through every loss of the connection."""
@@ -85,6 +90,10 @@ class BusListener(Generic[Decisions]):
     def trouble(self) -> str:
         """Why nothing comes from the bus, `''` while it is connected. From any thread."""
         return self._trouble
+
+    def depths(self) -> Mapping[str, int]:
+        """How many messages wait in each queue, as last asked. From any thread."""
+        return self._waiting
 
     def _listen_while_possible(self, committer: Committer[Decisions], backoff: Backoff) -> None:
         """One connection; when it is refused or lost, say so and wait before the next."""
@@ -122,6 +131,8 @@ class BusListener(Generic[Decisions]):
             self._log.info("bus.listening", queues=list(self._settings.queues))
             self._trouble = ""
             while not self._stopping:
+                self.pulse.beat()
+                self._count(source)
                 batch = source.next_batch()
                 if batch:
                     self._work_off(batch, source, committer)
@@ -135,7 +146,12 @@ class BusListener(Generic[Decisions]):
 
     def _source(self, bus: Any) -> Source:
         kind = _SOURCES.get(driver_of(self._url), KombuSource)
-        return kind(bus, self._settings, self.name)
+        return kind(bus, self._settings, self.name, self.pulse.beat)
+
+    def _count(self, source: Source) -> None:
+        if (now := time.monotonic()) >= self._count_at:
+            self._count_at = now + _COUNT_EVERY_SECONDS
+            self._waiting = source.waiting()
 
     def _work_off(self, batch: Batch, source: Source, committer: Committer[Decisions]) -> None:
         decisions = self._worker.decide(batch.messages)
@@ -146,4 +162,5 @@ class BusListener(Generic[Decisions]):
     def _pause(self, seconds: float) -> None:
         over = time.monotonic() + seconds
         while not self._stopping and (left := over - time.monotonic()) > 0:
+            self.pulse.beat()
             time.sleep(min(left, TICK_SECONDS))

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -66,6 +67,15 @@ end
 return taken
 """
 
+# KEYS: lists.
+_COUNT = """
+local counts = {}
+for list = 1, #KEYS do
+  counts[list] = redis.call('LLEN', KEYS[list])
+end
+return counts
+"""
+
 # KEYS: index, unacked. ARGV: tags.
 _ACKNOWLEDGE = """
 for i = 1, #ARGV do
@@ -83,7 +93,10 @@ for i = 2, #ARGV do redis.call('ZADD', KEYS[1], 'XX', ARGV[1], ARGV[i]) end
 class RedisSource:
     """A `Source` over Redis lists as kombu fills them."""
 
-    def __init__(self, connection: Connection, settings: BusSettings, name: str) -> None:
+    def __init__(
+        self, connection: Connection, settings: BusSettings, name: str, beat: Callable[[], object]
+    ) -> None:
+        self._beat = beat
         self._settings, self._name = settings, name
         self._channel: Any = connection.channel()
         if settings.declare and settings.exchange:
@@ -114,7 +127,15 @@ class RedisSource:
 
     def stay_alive_until(self, outcome: Future[None]) -> None:
         """Renew the claims while the commit goes on; raises what the commit raised."""
-        wait_for(outcome, self._settings.visibility_timeout_seconds / 3, self._renew)
+        wait_for(outcome, self._settings.visibility_timeout_seconds / 3, self._renew, self._beat)
+
+    def waiting(self) -> Mapping[str, int]:
+        """How many messages wait in each queue, of all priorities."""
+        counts = Counter[str]()
+        keys = [key for key, _ in self._lists]
+        for (_, queue), count in zip(self._lists, self._run(_COUNT, keys, []), strict=True):
+            counts[queue] += count
+        return counts
 
     def close(self) -> None:
         """Give back what was taken and not acknowledged: the first of it will be next."""

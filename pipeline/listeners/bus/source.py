@@ -7,7 +7,7 @@ then gone, and what was not acknowledged comes again by the transport's own rule
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -39,6 +39,9 @@ class Source(Protocol):
     def stay_alive_until(self, outcome: Future[None]) -> None:
         """Keep connection and claims while the commit goes on; raises what the commit raised."""
 
+    def waiting(self) -> Mapping[str, int]:
+        """How many messages wait in each queue, where the transport can say it."""
+
     def close(self) -> None:
         """Give back what was taken and not acknowledged, and let go of the connection."""
 
@@ -69,15 +72,26 @@ def ask_again(take: Callable[[], Taken], seconds: float, every: float) -> Taken:
     return taken
 
 
-def wait_for(outcome: Future[None], every: float, keep: Callable[[], object]) -> None:
+def wait_for(
+    outcome: Future[None],
+    every: float,
+    keep: Callable[[], object],
+    beat: Callable[[], object],
+) -> None:
     """Call `keep` now and then until the commit has ended; raises what the commit raised.
+
+    `beat` is called each tick: who waits for the database is not stuck.
 
     Should `keep` fail, as when the connection is lost, the commit's end is awaited all the same:
     the batch comes again, and must not be found half done.
     """
     try:
-        while wait([outcome], every).not_done:
-            keep()
+        keep_at = time.monotonic() + every
+        while wait([outcome], min(every, TICK_SECONDS)).not_done:
+            beat()
+            if time.monotonic() >= keep_at:
+                keep()
+                keep_at = time.monotonic() + every
     except Exception:
         wait([outcome])
         outcome.result()
