@@ -1,4 +1,4 @@
-"""A `rediss://` publisher publishes to the server that it means, and to no other (delivery 1)."""
+"""`rediss://` speaks to the server that it means and to no other, outwards and inwards."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ import trustme
 
 from pipeline import publishers
 from pipeline.errors import PublishFailed
+from pipeline.listeners.bus import BusListener, BusSettings
 
 from builders import an_event
+from listeners.contract import RecordingWorker
 from publishers.sinks import QUICK
-from waiting import eventually
+from waiting import eventually, running
 
 
 @pytest.fixture
@@ -85,6 +87,26 @@ def test_rediss_publishes_nothing_to_a_stranger(
         pytest.raises(PublishFailed, match=r"(?i)certificate"),
     ):
         publisher.publish([an_event()])
+
+
+def test_rediss_listens_to_a_server_that_an_authority_of_ours_vouches_for(
+    port: int, tmp_path: Path
+) -> None:
+    settings = BusSettings(tls_ca_file=f"{tmp_path}/ca.pem", poll_seconds=0.01)
+    bus = BusListener(settings, f"rediss://localhost:{port}/0", RecordingWorker())
+    with running(bus):
+        eventually(lambda: bus.trouble() == "", "it listens")
+
+
+@pytest.mark.parametrize(("host", "ca_file"), [("localhost", None), ("127.0.0.1", "{}/ca.pem")])
+def test_rediss_listens_to_no_stranger(
+    port: int, tmp_path: Path, host: str, ca_file: str | None
+) -> None:
+    trusted = ca_file.format(tmp_path) if ca_file else None
+    settings = BusSettings(tls_ca_file=trusted, reconnect_min_seconds=0.05)
+    bus = BusListener(settings, f"rediss://{host}:{port}/0", RecordingWorker())
+    with running(bus):
+        eventually(lambda: "certificate" in bus.trouble().lower(), "the refusal")
 
 
 def _answers(port: int) -> bool:
