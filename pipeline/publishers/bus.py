@@ -24,20 +24,18 @@ from urllib.parse import parse_qsl, urlsplit
 import kombu
 from kombu.exceptions import KombuError
 from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
 
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
 from pipeline.masking import mask_url
 from pipeline.publishers.base import Tools
-from pipeline.publishers.url_options import read_options
+from pipeline.publishers.url_options import one_of, read_options
 from pipeline.publishers.wire import event_json
 
 _AT_ONCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 """kombu tries to connect for seconds and more; here that is left to who calls."""
 
 _KAFKA = frozenset({"kafka", "confluentkafka"})
-_TYPES = ("topic", "direct", "fanout")
 
 
 class BusPublisher:
@@ -194,7 +192,7 @@ class _Options(Schema):
     exchange = fields.String(load_default="")
     exchange_type = fields.String(
         load_default="topic",
-        validate=OneOf(_TYPES, error="'{input}' is not known. Use one of {choices}."),
+        validate=one_of("topic", "direct", "fanout"),
     )
     routing_key = fields.String(load_default="")
     tls_ca_file = fields.String(load_default="")

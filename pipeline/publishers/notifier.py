@@ -27,13 +27,13 @@ from urllib.parse import parse_qsl, urlsplit
 import amqp
 import amqp.exceptions
 from marshmallow import Schema, fields
-from marshmallow.validate import OneOf, Range
+from marshmallow.validate import Range
 
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
 from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Broker, Tools
-from pipeline.publishers.url_options import checked_authority, read_options
+from pipeline.publishers.url_options import checked_authority, one_of, read_options
 from pipeline.publishers.wire import portions
 from pipeline.signature import signed
 
@@ -67,7 +67,7 @@ class NotifierPublisher:
             if not self._drops:
                 # Positions count letters, not events.
                 raise type(error)(str(error)) from error
-            self._log.warning("notifier.dropped", events=len(events), error=str(error))
+            self._log.warning("publisher.dropped", events=len(events), error=str(error))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -154,15 +154,11 @@ def _count() -> fields.Integer:
     )
 
 
-def _one_of(*choices: str) -> OneOf:
-    return OneOf(choices, error="'{input}' is not known. Use one of {choices}.")
-
-
 class _Options(Schema):
     topic = fields.String()
     exchange = fields.String(load_default="ceilometer")
-    driver = fields.String(load_default="rabbit", validate=_one_of("rabbit", "amqp", "amqps"))
-    policy = fields.String(load_default="default", validate=_one_of("default", "queue", "drop"))
+    driver = fields.String(load_default="rabbit", validate=one_of("rabbit", "amqp", "amqps"))
+    policy = fields.String(load_default="default", validate=one_of("default", "queue", "drop"))
     max_queue_length = _count()
     max_retry = _count()
     per_meter_topic = _count()

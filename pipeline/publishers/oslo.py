@@ -14,13 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from marshmallow import Schema, fields
-from marshmallow.validate import OneOf
 
 from pipeline.event import Event
 from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Tools
 from pipeline.publishers.notifier import brokers, declares
-from pipeline.publishers.url_options import read_options
+from pipeline.publishers.url_options import one_of, read_options
 
 _NAMESPACE = uuid.UUID("0b6c7b7e-6f3c-5a53-8d0e-57e1f8a0c9d4")
 """Of the unique ids: an event that is published again has the same."""
@@ -89,7 +88,5 @@ class _Options(Schema):
     exchange = fields.String(load_default="aodh")
     driver = fields.String(
         load_default="rabbit",
-        validate=OneOf(
-            ("rabbit", "amqp", "amqps"), error="'{input}' is not known. Use one of {choices}."
-        ),
+        validate=one_of("rabbit", "amqp", "amqps"),
     )

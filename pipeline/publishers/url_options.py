@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from marshmallow import Schema, ValidationError
+from marshmallow.validate import OneOf
 
 from pipeline.errors import InvalidValue
 from pipeline.registry import did_you_mean
@@ -33,6 +34,11 @@ def read_options(url: str, schema: Schema, *, others: bool = False) -> Mapping[s
     if messages:
         raise InvalidValue(" ".join(messages))
     return options
+
+
+def one_of(*choices: str) -> OneOf:
+    """The validator of an option that is one of these words."""
+    return OneOf(choices, error="'{input}' is not known. Use one of {choices}.")
 
 
 def checked_authority(url: str) -> None:

@@ -180,7 +180,7 @@ def test_the_policy_drop_drops_and_says_so() -> None:
     publisher.publish([an_event(), an_event()])
 
     (line,) = log.entries
-    assert (line["event"], line["events"]) == ("notifier.dropped", 2)
+    assert (line["event"], line["events"]) == ("publisher.dropped", 2)
     assert "s3cret" not in str(line)
 
 
