@@ -89,7 +89,8 @@ class Metrics(Observer):
             "events_total",
             "Events by listener, by class (the first part of the event type) and by outcome: "
             "passed (no alarm asks for it), matched (an alarm may fire), rejected (not "
-            "understood, kept as a rejected event) or dropped (no definition or route takes it).",
+            "understood, kept as a rejected event), refused (not understood, the sender told) or "
+            "dropped (no definition or route takes it).",
             *("listener", "event_class", "outcome"),
         )
         self.event_lag = histogram(
@@ -241,6 +242,11 @@ class Metrics(Observer):
             dropped -= rejected + elsewhere.total()
         self._count(listener, "passed", passed)
         self._count(listener, "dropped", {"": dropped})
+
+    @_raises_nothing
+    def refused(self, source: str) -> None:
+        """Count a refusal; see `Observer`."""
+        self._count(self._listener.of(source.partition(" ")[0]), "refused", {"": 1})
 
     @_raises_nothing
     def committed(self, fired: int, seconds: float) -> None:

@@ -29,6 +29,9 @@ class Observer:
         (`pipeline.worker.Decided`).
         """
 
+    def refused(self, source: str) -> None:
+        """A message from `source` was not understood, and its sender told so: it is not kept."""
+
     def committed(self, fired: int, seconds: float) -> None:
         """What a batch causes was written down; so many alarms fired."""
 

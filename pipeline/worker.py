@@ -154,9 +154,15 @@ class Worker:
         return decided or None
 
     def understand(self, message: Message) -> str | None:
-        """Why a message, or a part of it, would be rejected; None if nothing of it would be."""
+        """Why a message, or a part of it, would be rejected; None if nothing of it would be.
+
+        For a sender who is told, so that nothing of it need be kept: it counts as refused.
+        """
         events = self._events(message, self._clock())
-        return next((event.reason for event in events if isinstance(event, Rejected)), None)
+        reason = next((event.reason for event in events if isinstance(event, Rejected)), None)
+        if reason is not None:
+            self._observer.refused(message.source)
+        return reason
 
     def _events(self, message: Message, now: datetime) -> Sequence[Event | Rejected]:
         """What a message holds: one event; none, if it is dropped; or a list (events-in 30)."""

@@ -49,6 +49,12 @@ def test_events_are_counted_by_listener_class_and_outcome(metrics: Metrics) -> N
     assert events(metrics, "", "dropped") == 1
 
 
+def test_message_whose_sender_is_told_counts_as_refused(metrics: Metrics) -> None:
+    metrics.refused(SOURCE)
+    assert events(metrics, "", "refused") == 1
+    assert events(metrics, "", "rejected") is None
+
+
 def test_event_that_only_a_sink_takes_is_counted_too(metrics: Metrics) -> None:
     published = an_event(event_type="image.update")
     decisions = [Decided(Message(b""), published, publishers=("log://",))]

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.receiver import Receiver
@@ -77,6 +78,9 @@ def test_embedded_process_tells_of_its_events_and_deliveries(
             {"content-type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=10).close()
+        request.data = b"{}"
+        with pytest.raises(urllib.error.HTTPError, match="400"):
+            urllib.request.urlopen(request, timeout=10)
         receiver.wait_for(1, timeout_seconds=10)
         label = {"receiver": receiver.url, "outcome": "delivered"}
         eventually(
@@ -85,6 +89,8 @@ def test_embedded_process_tells_of_its_events_and_deliveries(
         found = samples(port)
         assert sample(found, "firings_total") == 1
         labels = {"listener": "http", "event_class": "demo", "outcome": "matched"}
+        assert sample(found, "events_total", **labels) == 1
+        labels = {"listener": "http", "event_class": "", "outcome": "refused"}
         assert sample(found, "events_total", **labels) == 1
         assert sample(found, "store_up") == 1
         assert run.terminate() == 0
