@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0004"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0004"
+revision = "0003"
 down_revision = "0002"
 
 TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
