@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import requests
 import requests.adapters
+import urllib3
 from marshmallow import Schema, ValidationError, fields
 from marshmallow.validate import Range
 from requests.auth import HTTPBasicAuth
@@ -46,6 +47,9 @@ class HttpPublisher:
         checked_authority(url)
         self._options = read_options(url, own := _Options(), others=True)
         self._target = _target(url, own)
+        if self._options["verify_ssl"] is False:
+            # Whoever wrote it knows; urllib3 would say so again for every batch.
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         self._session: requests.Session | None = None
 
     def publish(self, events: Sequence[Event]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,7 +136,9 @@ def test_the_server_is_verified_by_an_authority_of_ones_own(tmp_path: Path) -> N
 
 def test_a_server_is_not_verified_where_that_is_switched_off(tmp_path: Path) -> None:
     with Unruly(say(OK), Certificates(tmp_path).server()) as server:
-        publishers.from_url(f"{server.url}?verify_ssl=False").publish([an_event()])
+        with warnings.catch_warnings(record=True) as said:
+            publishers.from_url(f"{server.url}?verify_ssl=False").publish([an_event()])
+        assert said == [], "what was asked for is not warned of for every batch"
         with pytest.raises(PublishFailed, match="TLS failed"):
             publishers.from_url(f"{server.url}?verify_ssl=True&max_retries=0").publish(
                 [an_event()]
