@@ -11,13 +11,14 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
+
+from ports import lasting_port
 
 _DEADLINE_SECONDS = 60
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -45,7 +46,7 @@ class OwnPostgresql:
 
     def __init__(self, folder: Path) -> None:
         self._data, self._console = folder / "data", folder / "console"
-        self._port = _free_port()
+        self._port = lasting_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._initdb, self._postgres = _program("initdb"), _program("postgres")
         # PostgreSQL refuses to run as root; its package made a user for it.
@@ -147,8 +148,3 @@ def _program(name: str) -> str:
     if found is None:
         raise FileNotFoundError(f"{name} is not installed")
     return found
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])

@@ -16,7 +16,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -29,6 +28,8 @@ import pika.exceptions
 import pytest
 import trustme
 
+from ports import lasting_port
+
 _DEADLINE_SECONDS = 90
 _STARTING = "requires the 'rabbit' app to be running"
 _PACKAGE_FOLDER = Path("/usr/lib/rabbitmq/bin")
@@ -39,7 +40,7 @@ class OwnRabbitmq:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.port, self.tls_port, distribution_port = _free_ports(3)
+        self.port, self.tls_port, distribution_port = (lasting_port() for _ in range(3))
         self.ca_file = folder / "ca.pem"
         self._name = f"tocsin-test-{os.getpid()}@localhost"
         self._pid_file = folder / "pid"
@@ -205,11 +206,3 @@ def _program(name: str) -> str:
     if found is None:
         raise FileNotFoundError(f"{name} is not installed")
     return found
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports

@@ -20,6 +20,7 @@ from pipeline.listeners.bus import BusListener, BusSettings
 
 from builders import an_event
 from listeners.contract import RecordingWorker
+from ports import lasting_port
 from publishers.sinks import QUICK
 from waiting import eventually, running
 
@@ -40,9 +41,7 @@ def port(tmp_path: Path, skip_without: Callable[..., Any]) -> Iterator[int]:
     certificate = authority.issue_cert("localhost")
     certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
     certificate.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
+    number = lasting_port()
     options = (
         f"--port 0 --tls-port {number} --bind 127.0.0.1 --save --appendonly no"
         " --tls-cert-file cert.pem --tls-key-file key.pem --tls-auth-clients no"
