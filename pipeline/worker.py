@@ -17,8 +17,9 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pipeline.alarms import evaluator
 from pipeline.alarms.alarm import Alarm, Transition
@@ -37,6 +38,8 @@ _KEPT_BODY_BYTES = 1024 * 1024
 _WRITTEN_AT_ONCE = 5_000
 """Decisions in a transaction: a hundred events that fire thousands of alarms each must neither
 fill the memory nor take longer than the database allows a transaction, every time anew."""
+
+_Result = TypeVar("_Result")
 
 
 class Candidates(Protocol):
@@ -188,7 +191,8 @@ class Worker:
         began, fired = perf_counter(), 0
         with self._tracing.commit(decisions):
             for start in range(0, len(decisions), _WRITTEN_AT_ONCE):
-                fired += self._write(decisions[start : start + _WRITTEN_AT_ONCE], ())
+                portion = decisions[start : start + _WRITTEN_AT_ONCE]
+                fired += self._written(partial(self._record_or_reject, portion))
         self.tally.fired += fired
         self._observer.committed(fired, perf_counter() - began)
         if fired:
@@ -196,12 +200,12 @@ class Worker:
         # After the alarms, which wait for no sink.
         self._publish(decisions)
 
-    def _write(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
-        """Record these, as often as it takes; how many alarms fired."""
+    def _written(self, write: Callable[[], _Result]) -> _Result:
+        """What `write` gives, called as often as it takes while the store is away."""
         wait = _FIRST_WAIT_SECONDS
         while True:
             try:
-                return self._record_or_reject(decisions, unpublished)
+                return write()
             except StoreUnavailable as error:
                 self._log.warning("store.unavailable", error=str(error), next_try_seconds=wait)
             if self._stopping.wait(wait):
@@ -216,15 +220,17 @@ class Worker:
                 assert decided.event is not None
                 by_url.setdefault(url, []).append(decided.event)
         if by_url and (unpublished := self._sinks.publish(by_url)):
-            self._write((), unpublished)
+            self._written(partial(self._keep, unpublished))
             self._sinks.kept(unpublished)
 
-    def _record_or_reject(
-        self, decisions: Sequence[Decided], unpublished: Sequence[Publication]
-    ) -> int:
+    def _keep(self, unpublished: Sequence[Publication]) -> None:
+        with self._store.begin() as transaction:
+            transaction.save_publications(unpublished)
+
+    def _record_or_reject(self, decisions: Sequence[Decided]) -> int:
         """Record the batch; if that fails for what is in it, event by event, rejecting the bad."""
         try:
-            return self._record(decisions, unpublished)
+            return self._record(decisions)
         except StoreUnavailable:
             raise
         except Exception as error:  # noqa: BLE001 - one bad event must not hold up the queue
@@ -232,14 +238,13 @@ class Worker:
             if len(decisions) == 1:
                 decided = decisions[0]
                 reason = f"could not be recorded: {type(error).__name__}: {error}"
-                return self._record([Decided(decided.message, None, rejected=reason)], unpublished)
-        fired = sum(self._record_or_reject([decided], ()) for decided in decisions)
-        return fired + (self._record((), unpublished) if unpublished else 0)
+                return self._record([Decided(decided.message, None, rejected=reason)])
+        return sum(self._record_or_reject([decided]) for decided in decisions)
 
-    def _record(self, decisions: Sequence[Decided], unpublished: Sequence[Publication]) -> int:
+    def _record(self, decisions: Sequence[Decided]) -> int:
         now = self._clock()
         rejected = [_rejected_event(d, now) for d in decisions if d.rejected]
-        if not (rejected or unpublished or any(d.alarm_id for d in decisions)):
+        if not (rejected or any(d.alarm_id for d in decisions)):
             return 0
         with self._store.begin() as transaction:
             alarms, transitions = self._transitions(transaction, decisions, now)
@@ -247,8 +252,6 @@ class Worker:
                 transaction.save_transitions(self._tracing.marked(transitions, decisions))
             if rejected:
                 transaction.save_rejected(rejected)
-            if unpublished:
-                transaction.save_publications(unpublished)
         self.tally.rejected += len(rejected)
         for alarm in alarms:
             if evaluator.is_quiet(alarm):
