@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from pipeline.errors import StoreUnavailable, TocsinError
 from pipeline.metrics import Metrics
 from pipeline.observer import Pulse
-from pipeline.store.base import Backlog
+from pipeline.store.status import Backlog
 
 Look = Callable[[], None]
 
@@ -67,7 +67,7 @@ class Gauges:
 
 
 class BacklogSource(Protocol):
-    """What is needed of the store (`pipeline.store.base.Status`)."""
+    """What is needed of the store (`pipeline.store.status.Status`)."""
 
     def backlog(self) -> Backlog:
         """What waits, at a bounded cost."""

@@ -11,7 +11,7 @@ from pipeline.app import Application
 from pipeline.cli.base import pass_application
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.masking import mask_url
-from pipeline.store.base import Counts
+from pipeline.store.status import Counts
 
 _LATELY = timedelta(minutes=5)
 

@@ -23,7 +23,7 @@ from pipeline.cli.scrape import Between, Page, between, look, nearby
 from pipeline.cli.status import publications
 from pipeline.errors import StoreUnavailable
 from pipeline.masking import mask_url
-from pipeline.store.base import Backlog, Fired, ReceiverLoad, Recent
+from pipeline.store.status import Backlog, Fired, ReceiverLoad, Recent
 
 _WINDOW = timedelta(minutes=5)
 _ROWS = 8

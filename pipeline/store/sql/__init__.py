@@ -28,6 +28,7 @@ from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
+from pipeline.store.status import Status
 
 if TYPE_CHECKING:
     from pipeline.store import base
@@ -132,5 +133,5 @@ if TYPE_CHECKING:
 
     def _peoples_side(
         store: SqlStore,
-    ) -> tuple[base.Alarms, base.RejectedEvents, base.Status, ArchivedEvents]:
+    ) -> tuple[base.Alarms, base.RejectedEvents, Status, ArchivedEvents]:
         return store, store, store, store

@@ -11,9 +11,9 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 
 from pipeline.alarms.alarm import State
 from pipeline.store import schema
-from pipeline.store.base import Backlog, Counts, Fired, ReceiverLoad, Recent
 from pipeline.store.documents import from_json
 from pipeline.store.sql.part import Part
+from pipeline.store.status import Backlog, Counts, Fired, ReceiverLoad, Recent
 
 _DELIVERY_STATES = ("pending", "delivered", "dead")
 
@@ -26,7 +26,7 @@ PUBLICATIONS_COUNTED_UP_TO = 10_000
 
 
 class SqlStatus(Part):
-    """`store.base.Status`."""
+    """`store.status.Status`."""
 
     def counts(self) -> Counts:
         """Counts of everything, in one read."""
