@@ -41,6 +41,7 @@ from pipeline.alarms.alarm import Condition, ConditionValue, EventRule
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
 from pipeline.registry import one_of
+from pipeline.words import truth
 
 Reader: TypeAlias = Callable[[Event], Any]
 
@@ -59,15 +60,10 @@ def _moment(value: Any) -> Any:
     return value if isinstance(value, datetime) else None
 
 
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
-
-
 def _truth(value: Any) -> bool | None:
     """The truth that a value tells; the words are those that Aodh takes for a boolean."""
     if isinstance(value, str):
-        word = value.strip().lower()
-        return True if word in _TRUE else False if word in _FALSE else None
+        return truth(value)
     if isinstance(value, (int, float)) and (value == 0 or value == 1):
         return bool(value)
     return None

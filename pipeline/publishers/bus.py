@@ -25,6 +25,7 @@ import kombu
 from kombu.exceptions import KombuError
 from marshmallow import Schema, fields
 
+from pipeline import kombu_clients
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
 from pipeline.masking import mask_url
@@ -170,20 +171,11 @@ def _check_transport(connection: kombu.Connection, url: str) -> None:
     scheme = urlsplit(url).scheme
     try:
         connection.transport  # noqa: B018 - made when it is asked for
-    except (ImportError, NameError) as error:  # NameError: confluentkafka without its client
-        library = _LIBRARIES.get(scheme, f"kombu[{scheme}]")
+    except kombu_clients.MISSING as error:
         raise InvalidValue(
             f"{scheme}:// needs a client that is not installed ({error}). "
-            f"Run pip install '{library}'"
+            f"Run pip install '{kombu_clients.package_for(scheme)}'"
         ) from error
-
-
-_LIBRARIES: Mapping[str, str] = {
-    "redis": "tocsin[redis]",
-    "rediss": "tocsin[redis]",
-    "sentinel": "tocsin[redis]",
-    "kafka": "kombu[confluentkafka]",
-}
 
 
 class _Options(Schema):

@@ -30,13 +30,12 @@ from pipeline.masking import mask_url
 from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import checked_authority, read_options
 from pipeline.publishers.wire import array, portions, strict_json
+from pipeline.words import truth
 
 _CONNECTIONS = 4
 _ANSWER_HEAD = 1024
 _PASSING = frozenset({401, 403, 404, 407, 408, 409, 425, 429})
 """Answers below 500 that say something of the moment or of the set-up, not of these events."""
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
-_FALSE = frozenset({"0", "f", "false", "off", "n", "no"})
 
 
 class HttpPublisher:
@@ -166,18 +165,19 @@ def _cause(error: BaseException) -> str:
 
 class _Flag(fields.Field[bool]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
-        word = str(value).strip().lower()
-        if word not in _TRUE | _FALSE:
+        flag = truth(str(value))
+        if flag is None:
             raise ValidationError(f"expects True or False, not {value!r}.")
-        return word in _TRUE
+        return flag
 
 
 class _FlagOrPath(fields.Field[Any]):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool | str:
-        word = str(value).strip().lower()
-        if word in _TRUE | _FALSE or not word:
-            return word not in _FALSE
-        return str(value)
+        text = str(value)
+        if not text.strip():
+            return True
+        flag = truth(text)
+        return text if flag is None else flag
 
 
 class _Options(Schema):

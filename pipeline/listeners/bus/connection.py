@@ -14,6 +14,7 @@ from kombu import Connection
 from kombu.transport import TRANSPORT_ALIASES, resolve_transport
 from kombu.utils.url import parse_url
 
+from pipeline import kombu_clients
 from pipeline.errors import InvalidValue
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.masking import mask_url
@@ -26,12 +27,6 @@ _OFFERED = (
     "amqp", "amqps", "confluentkafka", "filesystem", "memory", "redis", "rediss", "sqs",
 )  # fmt: skip
 _ANSWER_SECONDS = 15.0
-_LIBRARIES = {
-    "kafka": "kombu[confluentkafka]",
-    "redis": "tocsin[redis]",
-    "rediss": "tocsin[redis]",
-    "sentinel": "tocsin[redis]",
-}
 
 
 def connection(url: str, settings: BusSettings) -> Connection:
@@ -63,8 +58,8 @@ def scheme_of(url: str) -> str:
     try:
         resolve_transport(scheme)
         parse_url(url)
-    except (ImportError, NameError) as error:  # NameError: confluentkafka without its client
-        library = _LIBRARIES.get(scheme, f"kombu[{scheme}]")
+    except kombu_clients.MISSING as error:
+        library = kombu_clients.package_for(scheme)
         raise _unusable(url, f"needs a library: pip install '{library}' ({error})") from error
     except (ValueError, KeyError):
         # Not `from error`: its text may hold the password.

@@ -130,6 +130,13 @@ def queues(settings: BusSettings) -> list[Queue]:
     ]
 
 
+def declare(channel: Any, settings: BusSettings) -> None:
+    """For what consumes by itself: let messages of the exchange come into the queues."""
+    if settings.declare and settings.exchange:
+        for queue in queues(settings):
+            queue(channel).declare()
+
+
 def _in_memory(connection: Connection) -> bool:
     return bool(connection.transport.driver_type == "memory")
 

@@ -25,7 +25,7 @@ from typing import Any
 from kombu import Connection
 
 from pipeline.listeners.bus import received
-from pipeline.listeners.bus.consumer import queues
+from pipeline.listeners.bus.consumer import declare
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.bus.source import Batch, ask_again, gather, wait_for
 
@@ -43,9 +43,7 @@ class FolderSource:
         self._beat = beat
         self._settings, self._name = settings, name
         self._channel: Any = connection.channel()
-        if settings.declare and settings.exchange:
-            for queue in queues(settings):
-                queue(self._channel).declare()
+        declare(self._channel, settings)
         self._folder = Path(self._channel.data_folder_in)
         self._taken = self._folder / "taken"
         self._mine = self._taken / uuid.uuid4().hex

@@ -24,7 +24,7 @@ from kombu import Connection
 
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import received
-from pipeline.listeners.bus.consumer import queues
+from pipeline.listeners.bus.consumer import declare
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.bus.source import Batch, ask_again, gather, wait_for
 
@@ -99,9 +99,7 @@ class RedisSource:
         self._beat = beat
         self._settings, self._name = settings, name
         self._channel: Any = connection.channel()
-        if settings.declare and settings.exchange:
-            for queue in queues(settings):
-                queue(self._channel).declare()
+        declare(self._channel, settings)
         prefix = self._channel.global_keyprefix
         self._index = prefix + self._channel.unacked_index_key
         self._unacked = prefix + self._channel.unacked_key
