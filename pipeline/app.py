@@ -338,7 +338,8 @@ class Application:
             settings=self.settings.delivery,
             clock=self.clock,
             random=random,
-            log=self._log,
+            # Bound once: one that is not is made anew for every line, told or not.
+            log=self._log.bind(),
             observer=self._observer,
             tracing=self.tracing,
         )

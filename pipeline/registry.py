@@ -20,7 +20,7 @@ def find(group: str, name: str) -> Any:
     known = _plugins(group)
     if name not in known:
         raise InvalidValue(f"unknown {_kind(group)} {name!r}. {one_of(name, known)}")
-    return known[name].load()
+    return _loaded(known[name])
 
 
 def names(group: str) -> list[str]:
@@ -43,6 +43,12 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 @cache
 def _plugins(group: str) -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(entry_points(group=group))}
+
+
+@cache
+def _loaded(entry: EntryPoint) -> Any:
+    """Loading looks the module up each time; a plugin is asked for with every delivery."""
+    return entry.load()
 
 
 def _kind(group: str) -> str:
