@@ -96,7 +96,8 @@ def _plugins() -> Iterator[str]:
     for group, form in (
         ("tocsin.trait_plugins", "{}"),
         ("tocsin.publishers", "{}://"),
-        ("tocsin.targets", "{}://"),
+        ("tocsin.targets", "{}"),
+        ("tocsin.actions", "{}:"),
     ):
         rows = [
             (form.format(name), _first_sentence(registry.find(group, name)))

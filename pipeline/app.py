@@ -47,6 +47,7 @@ from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
+from pipeline.targets.base import Tools as DeliveryTools
 from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
@@ -330,7 +331,7 @@ class Application:
 
     def notifier(self) -> Notifier:
         """The outbound loop."""
-        targets = Targets(self.settings.delivery, clock=self.clock, log=self._log)
+        targets = Targets(DeliveryTools.by(self.settings.delivery, self.clock, self._log))
         self._open.callback(targets.close)
         return Notifier(
             outbox=self.store,

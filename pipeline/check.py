@@ -22,7 +22,7 @@ from pipeline.option_sources import DEFAULT
 from pipeline.publishers import from_url
 from pipeline.routing import load_routes
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
-from pipeline.targets import schemes
+from pipeline.targets import check_action
 
 # Alarms that are only checked need no time of their own.
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
@@ -102,7 +102,7 @@ def _alarms(file: Path, max_actions: int) -> str:
         str(file),
         new_id=str,
         now=_NO_TIME,
-        action_schemes=schemes(),
+        check_action=check_action,
         max_actions=max_actions,
     )
     return f"{file}: {_count(len(alarms), 'alarm')}"

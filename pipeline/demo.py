@@ -21,7 +21,7 @@ from pipeline.app import Application
 from pipeline.receiver import Callback, Receiver
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.sql import SqlStore
-from pipeline.targets import schemes
+from pipeline.targets import check_action
 
 _DEFAULTS = Path(__file__).parent / "defaults"
 SETTINGS = _DEFAULTS / "tocsin.yaml"
@@ -81,7 +81,7 @@ def _alarms(application: Application, url: str) -> list[Alarm]:
         str(ALARMS),
         new_id=application.new_id,
         now=application.clock(),
-        action_schemes=schemes(),
+        check_action=check_action,
     )
     return [
         replace(alarm, alarm_actions=tuple(a.replace(_ADDRESS, url) for a in alarm.alarm_actions))

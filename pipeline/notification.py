@@ -1,7 +1,8 @@
-"""Notification: what is told about a transition; and the outcomes of telling it.
+"""Notification: what is told, mostly of an alarm's transition; and the outcomes of telling it.
 
-Values only. A notification is made with the transition that it tells of, in the same
-transaction; each of its actions becomes one delivery, and each try of a delivery one attempt.
+Values only. A notification of an alarm is made with the transition that it tells of, in the same
+transaction; others are sent by people (`tocsin send`) or by Tocsin itself (a digest, a target that
+was disabled). Each of its actions becomes one delivery, and each try of a delivery one attempt.
 """
 
 from __future__ import annotations
@@ -9,24 +10,97 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from pipeline.alarms.alarm import Severity, State
+from pipeline.alarms.alarm import State
+
+ALARM_TRANSITION: Final = "alarm-transition"
+ALARM_REPEAT: Final = "alarm-repeat"
 
 
 @dataclass(frozen=True, slots=True)
-class Notification:
-    """What is told: one alarm's transition, with its reason (alarms 14)."""
+class AlarmTransition:
+    """What is told of an alarm: its transition, with the reason (alarms 14).
 
-    notification_id: str
+    An alarm with `repeat_actions` may come from the state that it goes to: a repeat.
+    """
+
     alarm_id: str
     alarm_name: str
-    severity: Severity
     previous: State
     current: State
     reason: str
     reason_data: Mapping[str, Any]
+
+    @property
+    def kind(self) -> str:
+        """`alarm-transition`, or `alarm-repeat` where the state stays."""
+        return ALARM_REPEAT if self.previous is self.current else ALARM_TRANSITION
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What matchers and templates see of it; the event's traits, by name, under `traits`."""
+        event = self.reason_data.get("event", {})
+        return {
+            "alarm_id": self.alarm_id,
+            "alarm_name": self.alarm_name,
+            "previous": self.previous.value,
+            "current": self.current.value,
+            "reason": self.reason,
+            "event_type": event.get("event_type", ""),
+            "message_id": event.get("message_id", ""),
+            "generated": event.get("generated", ""),
+            "traits": {name: value for name, _, value in event.get("traits", ())},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """What is told of anything else: its kind (`pipeline.kinds`), and the fields of that kind."""
+
+    kind: str
+    fields: Mapping[str, Any]
+
+
+Subject: TypeAlias = AlarmTransition | Occurrence
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What is told, of which subject, and how severe it is.
+
+    `severity` is a word of `pipeline.severity` as it was given, an alarm's among them.
+    """
+
+    notification_id: str
+    severity: str
     created_at: datetime
+    subject: Subject
+
+    @property
+    def kind(self) -> str:
+        """What sort of thing is told: `alarm-transition`, `digest`, `test`, …"""
+        return self.subject.kind
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        """What matchers and templates see of it."""
+        return self.subject.fields
+
+    @property
+    def alarm_id(self) -> str:
+        """The id of the alarm that is told of; `''` where none is."""
+        return self.alarm.alarm_id if self.alarm else ""
+
+    @property
+    def reason_data(self) -> Mapping[str, Any]:
+        """What caused an alarm's transition (alarms 12); `{}` where no alarm is told of."""
+        return self.alarm.reason_data if self.alarm else {}
+
+    @property
+    def alarm(self) -> AlarmTransition | None:
+        """The alarm's transition, where it is one that is told."""
+        return self.subject if isinstance(self.subject, AlarmTransition) else None
 
 
 class StoredData(Mapping[str, Any]):

@@ -19,7 +19,7 @@ from typing import Any
 
 from pipeline.alarms.alarm import Alarm, Condition, EventRule, Severity, State, Transition
 from pipeline.event import Event, TraitType, TraitValue
-from pipeline.notification import Delivery, Notification
+from pipeline.notification import AlarmTransition, Delivery, Notification, Occurrence
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 """The moment at which tests happen, unless they say another."""
@@ -95,21 +95,30 @@ def a_transition(
 
 
 def a_notification(**changes: Any) -> Notification:
-    """A notification of the transition of `an_alarm()`; `changes` are its fields."""
+    """A notification of the transition of `an_alarm()`; `changes` are fields of either."""
     event = an_event(initiator_id="u-1", project_id="p-1")
     alarm = an_alarm()
     fields: dict[str, Any] = {
-        "notification_id": an_id(),
         "alarm_id": alarm.alarm_id,
         "alarm_name": alarm.name,
-        "severity": Severity.LOW,
         "previous": State.INSUFFICIENT_DATA,
         "current": State.ALARM,
         "reason": _reason(alarm, event),
         "reason_data": {"type": "event", "event": event.as_dict()},
+    }
+    told: dict[str, Any] = {
+        "notification_id": an_id(),
+        "severity": Severity.LOW.value,
         "created_at": NOON,
     }
-    return Notification(**{**fields, **changes})
+    fields |= {name: value for name, value in changes.items() if name in fields}
+    told |= {name: value for name, value in changes.items() if name not in fields}
+    return Notification(**{"subject": AlarmTransition(**fields), **told})
+
+
+def an_occurrence(kind: str = "test", severity: str = "info", **fields: Any) -> Notification:
+    """A notification that tells of no alarm, with these fields."""
+    return Notification(an_id(), severity, NOON, Occurrence(kind, fields))
 
 
 def a_delivery(action: str = "https://receiver.example/hook", **changes: Any) -> Delivery:

@@ -7,27 +7,18 @@ is as good as no value, as in Aodh.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, TypeAlias
 
-from marshmallow import (
-    EXCLUDE,
-    Schema,
-    ValidationError,
-    fields,
-    post_load,
-    pre_load,
-    validates_schema,
-)
+from marshmallow import ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Range
 
 from pipeline.alarms import conditions, schedule
 from pipeline.alarms.alarm import Condition, EventRule, Severity, State, TimeConstraint
 from pipeline.errors import InvalidValue
-from pipeline.masking import mask_url
-from pipeline.registry import did_you_mean, one_of
+from pipeline.registry import one_of
+from pipeline.strict_schema import StrictSchema
 
 SUPPORTED_TYPES = ("event",)
 METRIC_TYPES = (
@@ -41,38 +32,15 @@ _OTHER_RULES = tuple(f"{name}_rule" for name in (*METRIC_TYPES, "composite"))
 _SET_BY_THE_STORE = frozenset(
     {"alarm_id", "timestamp", "state_timestamp", "state_reason", "evaluate_timestamp"}
 )
+ActionCheck: TypeAlias = Callable[[str], None]
+"""Raises `InvalidValue` for an action that nothing can carry out, without its secrets."""
+
 _ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 _FIELD_NAME = re.compile(r"[a-zA-Z.',0-9_-]*")
 _MISSING: dict[str, Any] = {"required": "Mandatory field missing."}
 
 
-class _Strict(Schema):
-    """A schema that names the keys it does not know, all of them, and what was perhaps meant."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    ignored: Collection[str] = frozenset()
-    error_messages = {"type": "An object with named fields is needed here."}  # noqa: RUF012
-
-    @pre_load
-    def _without_nulls(self, data: Any, **_: Any) -> Any:
-        if not isinstance(data, Mapping):
-            return data
-        return {key: value for key, value in data.items() if value is not None}
-
-    @validates_schema(pass_original=True, skip_on_field_errors=False)
-    def _known_keys(self, _: Any, original: Any, **__: Any) -> None:
-        if isinstance(original, Mapping):
-            unknown = [key for key in original if key not in self.fields.keys() | self.ignored]
-            if unknown:
-                raise ValidationError({str(k): [self._unknown(str(k))] for k in unknown})
-
-    def _unknown(self, key: str) -> str:
-        return f"Unknown attribute: {key}.{did_you_mean(key, self.fields)}"
-
-
-class _ConditionSchema(_Strict):
+class _ConditionSchema(StrictSchema):
     """One condition. Its value is kept as text, as Aodh has it: `5` becomes `'5'`."""
 
     field = fields.String(required=True, error_messages=_MISSING)
@@ -115,7 +83,7 @@ def _value_text(value: Any, type: str) -> str:
     raise ValidationError("A text, a number or a boolean is needed here.", "value")
 
 
-class _EventRuleSchema(_Strict):
+class _EventRuleSchema(StrictSchema):
     event_type = fields.String(load_default="*")
     query = fields.List(fields.Nested(_ConditionSchema), load_default=list)
 
@@ -129,7 +97,7 @@ class _EventRuleSchema(_Strict):
         return EventRule(event_type, tuple(data["query"]))
 
 
-class _TimeConstraintSchema(_Strict):
+class _TimeConstraintSchema(StrictSchema):
     name = fields.String(required=True, error_messages=_MISSING)
     description = fields.String(load_default="")
     start = fields.String(required=True, error_messages=_MISSING)
@@ -167,7 +135,7 @@ def _one_of_the(field: str, value: str, known: type[Severity] | type[State]) -> 
         raise ValidationError(f"{start} {one_of(value, words)}")
 
 
-class AlarmSchema(_Strict):
+class AlarmSchema(StrictSchema):
     """A whole alarm; loads into the fields of `Alarm` that a person may set."""
 
     ignored = _SET_BY_THE_STORE.union(_OTHER_RULES)
@@ -188,8 +156,8 @@ class AlarmSchema(_Strict):
     all_projects = fields.Boolean(load_default=False)
     event_rule = fields.Nested(_EventRuleSchema)
 
-    def __init__(self, action_schemes: Collection[str], max_actions: int) -> None:
-        self._action_schemes, self._max_actions = action_schemes, max_actions
+    def __init__(self, check_action: ActionCheck, max_actions: int) -> None:
+        self._check_action, self._max_actions = check_action, max_actions
         super().__init__()
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
@@ -241,16 +209,10 @@ class AlarmSchema(_Strict):
 
     def _problem_with(self, url: str) -> str:
         """What is wrong with an action, '' for nothing. No secret of it is shown."""
-        shown = mask_url(url)
         try:
-            parts = urlsplit(url)
-        except ValueError:
-            return f"Unable to parse action {shown}"
-        if parts.scheme not in self._action_schemes:
-            tail = one_of(parts.scheme, sorted(self._action_schemes))
-            return f"Unsupported action {shown}. {tail}"
-        if parts.scheme in ("http", "https") and not parts.hostname:
-            return f"Unable to parse action {shown}: it names no host"
+            self._check_action(url)
+        except InvalidValue as error:
+            return str(error)
         return ""
 
 

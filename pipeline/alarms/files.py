@@ -12,11 +12,12 @@ problem in it is reported at once, each with its line and column.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm_schema import ActionCheck
 from pipeline.alarms.schema import InvalidAlarm, load_alarm
 from pipeline.errors import ConfigError, Problem
 from pipeline.registry import did_you_mean
@@ -29,7 +30,7 @@ def load_alarms(
     *,
     new_id: Callable[[], str],
     now: datetime,
-    action_schemes: Collection[str],
+    check_action: ActionCheck,
     max_actions: int = -1,
 ) -> list[Alarm]:
     """The alarms of a file, in its order, each with a new id. Raises `ConfigError`.
@@ -53,7 +54,7 @@ def load_alarms(
                 _seeing_all(data),
                 alarm_id=new_id(),
                 now=now,
-                action_schemes=action_schemes,
+                check_action=check_action,
                 max_actions=max_actions,
             )
         except InvalidAlarm as error:

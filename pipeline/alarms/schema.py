@@ -10,7 +10,7 @@ Ids and times are arguments; nothing is read or kept.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from pipeline.alarms.alarm import Alarm, State, TimeConstraint
-from pipeline.alarms.alarm_schema import AlarmSchema
+from pipeline.alarms.alarm_schema import ActionCheck, AlarmSchema
 from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
 
@@ -44,16 +44,16 @@ def load_alarm(
     *,
     alarm_id: str,
     now: datetime,
-    action_schemes: Collection[str],
+    check_action: ActionCheck,
     max_actions: int = -1,
 ) -> Alarm:
     """A new alarm from its JSON form. Raises `InvalidAlarm` with all that is wrong.
 
-    `action_schemes` are the URL schemes that an action may have, `max_actions` bounds the actions
+    `check_action` refuses an action that nothing can carry out; `max_actions` bounds the actions
     of each state where it is positive. Times, reason and id in `data` are the store's to set, and
     are ignored as in Aodh.
     """
-    fields = _loaded(data, action_schemes, max_actions)
+    fields = _loaded(data, check_action, max_actions)
     return Alarm(alarm_id=alarm_id, timestamp=now, state_timestamp=now, **fields)
 
 
@@ -62,7 +62,7 @@ def update_alarm(
     data: Mapping[str, Any],
     *,
     now: datetime,
-    action_schemes: Collection[str],
+    check_action: ActionCheck,
     max_actions: int = -1,
 ) -> Alarm:
     """The alarm with the fields that `data` has; the rule's own fields are kept likewise.
@@ -74,7 +74,7 @@ def update_alarm(
     rule = data.get("event_rule")
     if isinstance(rule, Mapping):
         merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
-    fields = _loaded(_unmasked(merged, alarm), action_schemes, max_actions)
+    fields = _loaded(_unmasked(merged, alarm), check_action, max_actions)
     changed = replace(alarm, timestamp=now, **fields)
     if changed.state is not alarm.state:
         changed = replace(changed, state_timestamp=now, state_reason=MANUAL_REASON)
@@ -141,13 +141,13 @@ def _unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
 
 
 def _loaded(
-    data: Mapping[str, Any], action_schemes: Collection[str], max_actions: int
+    data: Mapping[str, Any], check_action: ActionCheck, max_actions: int
 ) -> dict[str, Any]:
     """The Alarm fields that `data` gives. Raises `InvalidAlarm`."""
     if not isinstance(data, Mapping):
         raise InvalidAlarm({"_schema": ["An alarm is an object with a name, a type and a rule."]})
     try:
-        loaded: dict[str, Any] = AlarmSchema(action_schemes, max_actions).load(dict(data))
+        loaded: dict[str, Any] = AlarmSchema(check_action, max_actions).load(dict(data))
     except ValidationError as error:
         raise InvalidAlarm(error.messages_dict) from error
     return loaded

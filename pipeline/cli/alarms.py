@@ -19,7 +19,7 @@ from pipeline.cli.base import Application, pass_application
 from pipeline.cli.expressions import predicate
 from pipeline.cli.output import Output, output_options
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.targets import schemes
+from pipeline.targets import check_action
 
 _HISTORY_COLUMNS = ("timestamp", "type", "detail", "event_id")
 
@@ -167,7 +167,7 @@ def update(app: Application, output: Output, alarm: str | None, **options: Any) 
     """
     present = _found(app, alarm, None if alarm else options["name"])
     fields = given(options)
-    changed = update_alarm(present, fields, now=app.clock(), action_schemes=schemes())
+    changed = update_alarm(present, fields, now=app.clock(), check_action=check_action)
     changed = app.store.update(changed)
     if options["state"] is not None:
         changed = app.store.set_state(changed.alarm_id, State(options["state"]), app.clock())
@@ -258,12 +258,12 @@ def _new(app: Application, fields: Mapping[str, Any]) -> Alarm:
     described = {"type": "event", "all_projects": sees_all} | dict(fields)
     if described["type"] == "event":
         described.setdefault("event_rule", {})
-    return load_alarm(described, alarm_id=app.new_id(), now=app.clock(), action_schemes=schemes())
+    return load_alarm(described, alarm_id=app.new_id(), now=app.clock(), check_action=check_action)
 
 
 def _read(app: Application, file: str) -> list[Alarm]:
     text = Path(file).read_bytes()
-    return load_alarms(text, file, new_id=app.new_id, now=app.clock(), action_schemes=schemes())
+    return load_alarms(text, file, new_id=app.new_id, now=app.clock(), check_action=check_action)
 
 
 def _found(app: Application, alarm: str | None, name: str | None) -> Alarm:

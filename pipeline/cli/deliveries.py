@@ -12,7 +12,15 @@ from pipeline.cli import completion, times
 from pipeline.cli.base import Application, pass_application
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.masking import mask_url
-from pipeline.notification import Attempt, Delivered, Delivery, Failed, Outcome, Refused
+from pipeline.notification import (
+    Attempt,
+    Delivered,
+    Delivery,
+    Failed,
+    Notification,
+    Outcome,
+    Refused,
+)
 from pipeline.store.base import DeliveryRecord
 
 STATES = ("pending", "delivered", "dead")
@@ -130,10 +138,9 @@ def details(
         "alarm_name": record.alarm_name,
         "message_id": record.message_id,
         "notification_id": record.notification_id,
-        "severity": str(told.severity),
-        "previous": str(told.previous),
-        "current": str(told.current),
-        "reason": told.reason,
+        "kind": told.kind,
+        "severity": told.severity,
+        **_subject(told),
         "created_at": times.shown(record.created_at),
         "due_at": times.shown(record.due_at),
         "finished_at": times.shown(record.finished_at),
@@ -142,6 +149,17 @@ def details(
             [_attempt(attempt) for attempt in attempts], "\n".join(map(_line, attempts))
         ),
     }
+
+
+def _subject(told: Notification) -> Mapping[str, Any]:
+    """An alarm's transition in its own columns; the fields of anything else in one."""
+    if alarm := told.alarm:
+        return {
+            "previous": alarm.previous.value,
+            "current": alarm.current.value,
+            "reason": alarm.reason,
+        }
+    return {"fields": dict(told.fields)}
 
 
 def _attempt(attempt: Attempt) -> Mapping[str, Any]:

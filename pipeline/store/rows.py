@@ -24,13 +24,16 @@ from pipeline.alarms.alarm import (
 from pipeline.event import Event
 from pipeline.masking import mask_url, masked
 from pipeline.notification import (
+    AlarmTransition,
     Attempt,
     Delivered,
     Failed,
     Notification,
+    Occurrence,
     Outcome,
     Refused,
     StoredData,
+    Subject,
 )
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.documents import from_json, to_json
@@ -210,17 +213,37 @@ def _naive(moment: datetime) -> str:
 def notification_from(row: Row[Any]) -> Notification:
     """The notification of a row that has every column of that table (but `created_at` may be
     that of its delivery: they are the same)."""
-    return Notification(
-        notification_id=row.notification_id,
-        alarm_id=row.alarm_id,
-        alarm_name=row.alarm_name,
-        severity=_SEVERITIES[row.severity],
-        previous=_STATES[row.previous],
-        current=_STATES[row.current],
-        reason=row.reason,
-        reason_data=_reason_data(row.reason_data),
-        created_at=row.created_at,
-    )
+    subject: Subject
+    if row.kind is None:
+        subject = AlarmTransition(
+            alarm_id=row.alarm_id,
+            alarm_name=row.alarm_name,
+            previous=_STATES[row.previous],
+            current=_STATES[row.current],
+            reason=row.reason,
+            reason_data=_reason_data(row.reason_data),
+        )
+    else:
+        subject = Occurrence(row.kind, from_json(row.reason_data))
+    return Notification(row.notification_id, row.severity, row.created_at, subject)
+
+
+def occurrence_row(notification: Notification) -> dict[str, Any]:
+    """The row of a notification that tells of no alarm."""
+    return {
+        "notification_id": notification.notification_id,
+        "alarm_id": "",
+        "alarm_name": "",
+        "severity": notification.severity,
+        "previous": "",
+        "current": "",
+        "reason": "",
+        "reason_data": to_json(notification.fields),
+        "message_id": "",
+        "created_at": notification.created_at,
+        "trace_context": None,
+        "kind": notification.kind,
+    }
 
 
 def _reason_data(text: str) -> Mapping[str, Any]:

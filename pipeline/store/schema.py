@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0004"
+SCHEMA_VERSION = "0005"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -136,6 +136,8 @@ notification = Table(
     Column("created_at", Instant, nullable=False),
     # The trace that it goes on with (`pipeline.tracing`), where there is one.
     Column("trace_context", PlainText),
+    # What is told where it is not of an alarm; its fields are then the reason data.
+    Column("kind", PlainText),
     Index("ix_notification_alarm_id", "alarm_id"),
     Index("ix_notification_message_id", "message_id"),
 )

@@ -3,44 +3,149 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from datetime import datetime
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Protocol
+
+from marshmallow import Schema, ValidationError
 
 from pipeline import registry
-from pipeline.dispatch import scheme
-from pipeline.targets.base import Target, Tools
-from pipeline.targets.http import HttpSender
-from pipeline.targets.settings import DeliverySettings
+from pipeline.dispatch import TargetEntry, named, scheme
+from pipeline.errors import InvalidValue, NotFound
+from pipeline.masking import mask_url
+from pipeline.targets.base import Target, TargetType, Tools
 
-GROUP = "tocsin.targets"
+TYPES, ACTIONS = "tocsin.targets", "tocsin.actions"
+NAMED_ACTIONS = ("group", "target")
+"""The schemes of actions that lead to what people gave a name: `target:mail`, `group:admins`."""
+
+_KEPT = 4_096
+
+
+class Entries(Protocol):
+    """What is needed of the targets that people named."""
+
+    def target(self, name: str) -> TargetEntry:
+        """The target of this name as it now is, secrets in clear. Raises `NotFound`."""
+
+
+class NoEntries:
+    """No target has a name."""
+
+    def target(self, name: str) -> TargetEntry:
+        """Raises `NotFound`."""
+        raise NotFound(f"Target {name} not found")
 
 
 class Targets:
-    """The installed targets, each made once, when it is first asked for."""
+    """A target for each action, made when it is first asked for. Safe from many threads."""
 
-    def __init__(
-        self, settings: DeliverySettings, *, clock: Callable[[], datetime], log: Any
-    ) -> None:
-        self._tools = Tools(http=HttpSender(settings, clock), log=log)
-        self._made: dict[Callable[[Tools], Target], Target] = {}
+    def __init__(self, tools: Tools, entries: Entries | None = None) -> None:
+        self._tools, self._entries = tools, entries or NoEntries()
+        self._made: OrderedDict[str, tuple[TargetEntry | None, Target]] = OrderedDict()
         self._lock = threading.Lock()
 
     def for_action(self, action: str) -> Target:
-        """The target that serves the action's scheme. Raises `InvalidValue` when none does."""
-        make: Callable[[Tools], Target] = registry.find(GROUP, scheme(action))
+        """The target that an action leads to. Raises `InvalidValue` when it leads to none."""
+        entry = self._entry(action)
         with self._lock:
-            if make not in self._made:
-                self._made[make] = make(self._tools)
-            return self._made[make]
+            made = self._made.get(action)
+            if made is None or made[0] != entry:
+                self._drop(action)
+                made = self._made[action] = (entry, self._make(action, entry))
+                while len(self._made) > _KEPT:
+                    self._drop(next(iter(self._made)))
+            return made[1]
 
     def close(self) -> None:
         """Let go of all connections."""
-        for target in self._made.values():
-            target.close()
+        with self._lock:
+            while self._made:
+                self._drop(next(iter(self._made)))
         self._tools.http.close()
 
+    def _entry(self, action: str) -> TargetEntry | None:
+        if (name := named(action, "target")) is None:
+            return None
+        try:
+            return self._entries.target(name)
+        except NotFound as error:
+            raise InvalidValue(str(error)) from error
 
-def schemes() -> list[str]:
-    """The URL schemes that actions may have, sorted."""
-    return registry.names(GROUP)
+    def _make(self, action: str, entry: TargetEntry | None) -> Target:
+        if entry is None:
+            return from_action(action, self._tools)
+        return from_options(entry.type, {**entry.options, **entry.secrets}, self._tools)
+
+    def _drop(self, action: str) -> None:
+        if made := self._made.pop(action, None):
+            made[1].close()
+
+
+def types() -> list[str]:
+    """The types that a target may have, sorted."""
+    return registry.names(TYPES)
+
+
+def of_type(type: str) -> TargetType:
+    """The type of this name. Raises `InvalidValue` for an unknown one."""
+    found: TargetType = registry.find(TYPES, type)
+    return found
+
+
+def from_options(type: str, options: Mapping[str, Any], tools: Tools) -> Target:
+    """A target of this type. Raises `InvalidValue` for an unknown type or unfit options."""
+    found = of_type(type)
+    return found(loaded(found, options), tools)
+
+
+def from_action(action: str, tools: Tools) -> Target:
+    """The target that an action's URL stands for. Raises `InvalidValue` if there is none."""
+    found = _type_of(action)
+    return found(loaded(found, found.options_of(action)), tools)
+
+
+def check_action(action: str) -> None:
+    """Raise `InvalidValue` for an action that nothing can carry out. No secret of it is shown.
+
+    Whether there is a target or group of this name is not looked at here.
+    """
+    if (kind := scheme(action)) in NAMED_ACTIONS and named(action, kind):
+        return
+    shown = mask_url(action)
+    try:
+        found = _type_of(action)
+    except InvalidValue as error:
+        raise InvalidValue(f"Unsupported action {shown}. {error}") from error
+    try:
+        loaded(found, found.options_of(action))
+    except InvalidValue as error:
+        raise InvalidValue(f"Unable to parse action {shown}. {error}") from error
+
+
+def loaded(type: TargetType, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options as the type's schema loads them. Raises `InvalidValue` with all problems."""
+    try:
+        values: Mapping[str, Any] = _schema(type.schema).load(dict(options))
+    except ValidationError as error:
+        raise InvalidValue(_said(error.messages_dict)) from error
+    return values
+
+
+def _type_of(action: str) -> TargetType:
+    found: TargetType = registry.find(ACTIONS, scheme(action))
+    return found
+
+
+@lru_cache
+def _schema(make: type[Schema]) -> Schema:
+    return make()
+
+
+def _said(messages: Mapping[str, Any]) -> str:
+    return " ".join(
+        f"{name}: {text}" if name != "_schema" else str(text)
+        for name, texts in messages.items()
+        for text in (texts if isinstance(texts, list) else [texts])
+    )

@@ -1,34 +1,96 @@
-"""What a target is: where one kind of action (`https://…`, `log://`) is delivered.
+"""What a target is: where one notification is told, and how.
 
 A target never raises for what a receiver does: every answer, refusal, time-out and broken
 connection is an outcome. Shared by all notifier threads, so it must be safe to call from many.
 
-A new target is a class with this protocol, made by calling it with `Tools`, and an entry point in
-the group `tocsin.targets` under each URL scheme that it serves.
+A new type of target is a class made by calling it with its options, which its `schema` has
+checked, and with `Tools`. It has an entry point in the group `tocsin.targets` under its name, and
+one in `tocsin.actions` under each URL scheme that an alarm's action may have in its place; then
+`options_of` says which options such a URL stands for.
+
+A target that speaks HTTP is an `HttpTarget`: what to send and how to judge the answer. The one
+sender does the rest.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+
+from marshmallow import Schema
 
 from pipeline.notification import Delivery, Outcome
-from pipeline.targets.http import HttpSender
+from pipeline.targets.answer import Answer, judge
+from pipeline.targets.http import HttpSender, Request
+from pipeline.targets.settings import DeliverySettings
+from pipeline.templates import Templates
 
 
 class Target(Protocol):
-    """Delivers to the actions of one or more URL schemes."""
+    """Tells one receiver, as its options say."""
 
     def deliver(self, delivery: Delivery) -> Outcome:
-        """Tell the receiver at `delivery.action`, within the target's time-outs."""
+        """Tell it, within the time of `DeliverySettings.longest_attempt_seconds`."""
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of what is not in use; an attempt that is under way ends well."""
+
+
+class TargetType(Protocol):
+    """A class of targets."""
+
+    schema: type[Schema]
+    """What its options are; a field with the metadata `secret` holds a secret."""
+
+    def __call__(self, options: Mapping[str, Any], tools: Tools) -> Target:
+        """A target with these options, as the schema loads them."""
+
+    def options_of(self, action: str) -> Mapping[str, Any]:
+        """The options, not yet checked, that an action's URL stands for.
+
+        Raises `InvalidValue` for a URL that stands for none. Only of types with a URL scheme.
+        """
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
     """What a target may use. Shared by all targets: none closes them."""
 
-    http: HttpSender
+    settings: DeliverySettings
+    clock: Callable[[], datetime]
     log: Any
+    templates: Templates
+    http: HttpSender
+
+    @classmethod
+    def by(cls, settings: DeliverySettings, clock: Callable[[], datetime], log: Any) -> Tools:
+        """The tools that the settings ask for. Raises `InvalidValue` for certificates that cannot
+        be used."""
+        return cls(settings, clock, log, Templates(), HttpSender(settings))
+
+
+class HttpTarget(ABC):
+    """A target that sends a request and judges the answer."""
+
+    schema: ClassVar[type[Schema]]
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        self._options, self._tools = options, tools
+
+    @abstractmethod
+    def request(self, delivery: Delivery) -> Request:
+        """What to send; the same for every attempt of a delivery."""
+
+    def judge(self, answer: Answer) -> Outcome:
+        """What the answer means."""
+        return judge(answer, self._tools.clock())
+
+    def deliver(self, delivery: Delivery) -> Outcome:
+        """Send the request once."""
+        return self._tools.http.send(self.request(delivery), self.judge)
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
+        """Nothing of its own to let go of."""

@@ -48,10 +48,10 @@ class Endpoint:
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def endpoint(url: str) -> Endpoint:
+def endpoint(url: str, method: str = "POST") -> Endpoint:
     """The endpoint of a URL. Raises `ValueError` for what is not a URL that can be called."""
     try:
-        prepared = requests.Request("POST", url).prepare()
+        prepared = requests.Request(method, url).prepare()
         parts = parse_url(prepared.url or "")
     except (requests.RequestException, HTTPError) as error:
         raise ValueError("not a URL that can be called") from error
@@ -69,7 +69,7 @@ def endpoint(url: str) -> Endpoint:
         secure=parts.scheme == "https",
         host=host,
         port=port,
-        start=f"POST {prepared.path_url} HTTP/1.1\r\nHost: {where}\r\n",
+        start=f"{method} {prepared.path_url} HTTP/1.1\r\nHost: {where}\r\n",
         headers={"Authorization": authorization} if authorization else {},
         secrets=tuple(sorted(set(_secrets(url)), key=len, reverse=True)),
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -21,7 +21,7 @@ from pipeline import __version__
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
 from pipeline.notification import Failed, Outcome, Refused
-from pipeline.targets.answer import Answer, judge
+from pipeline.targets.answer import Answer
 from pipeline.targets.connection import (
     BadHost,
     Connections,
@@ -39,38 +39,49 @@ KEPT_BYTES: Final = 1024
 _HEADERS = {"user-agent": f"tocsin/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to send, once and for all attempts. `verify` None means what the settings say."""
+
+    url: str
+    body: bytes
+    headers: Mapping[str, str]
+    method: str = "POST"
+    verify: bool | None = None
+
+
 class HttpSender:
-    """Posts to receivers and says what came of it. Safe to call from many threads.
+    """Sends to receivers and says what came of it. Safe to call from many threads.
 
     Raises `InvalidValue` when a certificate file of the settings cannot be used; they are read
     once, here.
     """
 
-    def __init__(self, settings: DeliverySettings, clock: Callable[[], datetime]) -> None:
-        self._clock, self._verify = clock, settings.verify
+    def __init__(self, settings: DeliverySettings) -> None:
+        self._verify = settings.verify
         self._timeouts = settings.connect_timeout_seconds, settings.read_timeout_seconds
         tls = {True: _verifying(settings), False: _unverifying(settings)}
         self._connections = Connections(tls, settings.per_target_concurrency, *self._timeouts)
 
-    def post(
-        self, url: str, body: bytes, headers: Mapping[str, str], verify: bool | None = None
-    ) -> Outcome:
-        """POST once. `verify` None means what the settings say. Credentials in the URL are sent
-        as basic authentication."""
+    def send(self, request: Request, judge: Callable[[Answer], Outcome]) -> Outcome:
+        """Send it once; what `judge` makes of the answer. Credentials in the URL are sent as
+        basic authentication."""
+        url = request.url
         try:
-            there = endpoint(url)
+            there = endpoint(url, request.method)
         except ValueError:
             who = receiver(url)
             return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
-        verify = self._verify if verify is None else verify
-        request = _request(there, body, headers)
+        verify = self._verify if request.verify is None else request.verify
         try:
-            answer, head = self._connections.send(there, verify, request, _read)
+            answer, head = self._connections.send(
+                there, verify, _written(there, request.body, request.headers), _read
+            )
         except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
             return self._outcome_of(error, there.who)
         lower = {name.lower(): value for name, value in answer.headers.items()}
         kept = there.masked(head) if head else ""
-        return judge(Answer(url, answer.status, lower, kept), self._clock())
+        return judge(Answer(url, answer.status, lower, kept))
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -97,7 +108,7 @@ class HttpSender:
         return Failed(f"no answer from {who}: {_plain_reason(error)}")
 
 
-def _request(there: Endpoint, body: bytes, headers: Mapping[str, str]) -> bytes:
+def _written(there: Endpoint, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The whole request, to be sent at once. Raises `ValueError` for a line break in a header."""
     length = {"Content-Length": len(body)}
     lines = [

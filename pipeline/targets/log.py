@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pipeline.masking import mask_url
-from pipeline.notification import Delivered, Delivery, Outcome
+from pipeline.notification import Delivered, Delivery, Notification, Outcome
 from pipeline.targets.base import Tools
+from pipeline.targets.options import TargetSchema
 
 
 class LogTarget:
     """Logs what is told."""
 
-    def __init__(self, tools: Tools) -> None:
+    schema = TargetSchema
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self._log = tools.log
+
+    @staticmethod
+    def options_of(action: str) -> Mapping[str, Any]:
+        """The URL says nothing more."""
+        return {}
 
     def deliver(self, delivery: Delivery) -> Outcome:
         """Log it; this always succeeds."""
         told = delivery.notification
         self._log.info(
             "notification",
-            alarm_name=told.alarm_name,
-            alarm_id=told.alarm_id,
-            severity=str(told.severity),
-            previous=str(told.previous),
-            current=str(told.current),
+            kind=told.kind,
+            severity=told.severity,
             action=mask_url(delivery.action),
-            reason=told.reason,
+            **_subject(told),
             delivery_id=delivery.delivery_id,
         )
         return Delivered()
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+
+def _subject(told: Notification) -> Mapping[str, Any]:
+    if alarm := told.alarm:
+        return {
+            "alarm_name": alarm.alarm_name,
+            "alarm_id": alarm.alarm_id,
+            "previous": alarm.previous.value,
+            "current": alarm.current.value,
+            "reason": alarm.reason,
+        }
+    return {"fields": dict(told.fields)}

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 from pipeline.notification import Delivered, Delivery, Outcome
 from pipeline.targets.base import Tools
+from pipeline.targets.options import TargetSchema
 
 _KEPT = 1000
 
@@ -15,8 +18,15 @@ class TestTarget:
 
     __test__ = False  # pytest would take the class for a test
 
-    def __init__(self, tools: Tools) -> None:
+    schema = TargetSchema
+
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self.received: deque[Delivery] = deque(maxlen=_KEPT)
+
+    @staticmethod
+    def options_of(action: str) -> Mapping[str, Any]:
+        """The URL says nothing more."""
+        return {}
 
     def deliver(self, delivery: Delivery) -> Outcome:
         """Keep it; this always succeeds."""

@@ -10,7 +10,8 @@ import pytest
 from pipeline.alarms.alarm import Alarm, Condition, EventRule, Severity, State
 from pipeline.alarms.files import load_alarms
 from pipeline.alarms.schema import InvalidAlarm, as_dict, load_alarm, update_alarm
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, InvalidValue
+from pipeline.masking import mask_url
 
 from builders import NOON, an_alarm
 
@@ -19,12 +20,18 @@ LATER = NOON + timedelta(hours=1)
 LEAST: dict[str, Any] = {"name": "n", "type": "event", "event_rule": {}}
 
 
+def check_action(action: str) -> None:
+    """Refuse what is none of a few schemes, as targets do."""
+    if not action.startswith(tuple(f"{scheme}:" for scheme in SCHEMES)):
+        raise InvalidValue(f"Unsupported action {mask_url(action)}.")
+
+
 def loaded(max_actions: int = -1, **changes: Any) -> Alarm:
     return load_alarm(
         {**LEAST, **changes},
         alarm_id="id-1",
         now=NOON,
-        action_schemes=SCHEMES,
+        check_action=check_action,
         max_actions=max_actions,
     )
 
@@ -86,7 +93,7 @@ def test_the_json_form_comes_back_as_it_was() -> None:
     shown = as_dict(alarm)
     assert {key: shown[key] for key in wire} == wire
     assert shown["timestamp"] == "2026-01-02T12:00:00"
-    assert load_alarm(shown, alarm_id="id-1", now=NOON, action_schemes=SCHEMES) == alarm
+    assert load_alarm(shown, alarm_id="id-1", now=NOON, check_action=check_action) == alarm
 
 
 def test_null_is_as_good_as_no_value() -> None:
@@ -151,10 +158,8 @@ def test_a_value_that_is_no_text_brings_its_type_along(
         (
             {"alarm_actions": ["ftp://u:secret@h/"]},
             "alarm_actions",
-            "Unsupported action ftp://u:***@h/. Use one of http, https, log, test."
-            " Did you mean 'http'?",
+            "Unsupported action ftp://u:***@h/.",
         ),
-        ({"ok_actions": ["http://[x"]}, "ok_actions", "Unable to parse action http://[x"),
         ({"ok_actions": "log://"}, "ok_actions", "Not a valid list."),
         (
             {"event_rule": a_query(type="integer", value="hello")},
@@ -246,19 +251,19 @@ def test_all_problems_are_found_at_once() -> None:
 @pytest.mark.parametrize("data", [None, [], "alarm", 5])
 def test_what_is_no_object_is_refused(data: Any) -> None:
     with pytest.raises(InvalidAlarm, match="An alarm is an object"):
-        load_alarm(data, alarm_id="id-1", now=NOON, action_schemes=SCHEMES)
+        load_alarm(data, alarm_id="id-1", now=NOON, check_action=check_action)
 
 
 def test_a_partial_change_keeps_the_rest() -> None:
     alarm = an_alarm(
         rule=EventRule("a.*", (Condition("traits.a", "eq", "x"),)), revision=7, severity="low"
     )
-    alarm = load_alarm(as_dict(an_alarm()), alarm_id="id-1", now=NOON, action_schemes=SCHEMES)
+    alarm = load_alarm(as_dict(an_alarm()), alarm_id="id-1", now=NOON, check_action=check_action)
     changed = update_alarm(
         alarm,
         {"severity": "critical", "event_rule": {"query": [{"field": "traits.b", "value": "y"}]}},
         now=LATER,
-        action_schemes=SCHEMES,
+        check_action=check_action,
     )
     assert changed.severity is Severity.CRITICAL
     assert changed.rule.event_type == alarm.rule.event_type
@@ -269,7 +274,7 @@ def test_a_partial_change_keeps_the_rest() -> None:
 
 def test_a_state_that_is_changed_by_hand_says_so() -> None:
     alarm = loaded()
-    changed = update_alarm(alarm, {"state": "ok"}, now=LATER, action_schemes=SCHEMES)
+    changed = update_alarm(alarm, {"state": "ok"}, now=LATER, check_action=check_action)
     assert changed.state is State.OK
     assert changed.state_reason == "Manually set via API"
     assert changed.state_timestamp == LATER
@@ -280,7 +285,7 @@ def test_secrets_are_masked_on_demand_and_survive_being_given_back() -> None:
     alarm = loaded(alarm_actions=["https://user:secret@host/?token=abc"])
     shown = as_dict(alarm, mask=True)
     assert shown["alarm_actions"] == ["https://user:***@host/?token=***"]
-    back = update_alarm(alarm, {**shown, "name": "new"}, now=LATER, action_schemes=SCHEMES)
+    back = update_alarm(alarm, {**shown, "name": "new"}, now=LATER, check_action=check_action)
     assert back.alarm_actions == ("https://user:secret@host/?token=abc",)
     assert back.name == "new"
 
@@ -295,7 +300,7 @@ def test_an_alarm_file_is_read_in_its_order() -> None:
     """
     ids = iter(["id-1", "id-2"])
     alarms = load_alarms(
-        text, "alarms.yaml", new_id=lambda: next(ids), now=NOON, action_schemes=SCHEMES
+        text, "alarms.yaml", new_id=lambda: next(ids), now=NOON, check_action=check_action
     )
     assert [(a.alarm_id, a.name) for a in alarms] == [("id-1", "one"), ("id-2", "two")]
     assert alarms[1].rule.query == (Condition("traits.n", "ge", "400", "integer"),)
@@ -304,7 +309,7 @@ def test_an_alarm_file_is_read_in_its_order() -> None:
 def test_an_alarm_file_is_refused_whole_with_the_place_of_each_problem() -> None:
     text = "alarms:\n  - name: one\n    type: evnt\n  - {name: two, type: event}\nalarm: []\n"
     with pytest.raises(ConfigError) as refused:
-        load_alarms(text, "alarms.yaml", new_id=lambda: "id", now=NOON, action_schemes=SCHEMES)
+        load_alarms(text, "alarms.yaml", new_id=lambda: "id", now=NOON, check_action=check_action)
     assert [str(problem) for problem in refused.value.problems] == [
         "alarms.yaml:3:11 alarms[0].type: Invalid input for field/attribute type. Value: 'evnt'."
         " Use one of event. Did you mean 'event'?",
@@ -316,4 +321,4 @@ def test_an_alarm_file_is_refused_whole_with_the_place_of_each_problem() -> None
 @pytest.mark.parametrize("text", ["", "[]", "alarms: 5", "alarms:"])
 def test_a_file_without_a_list_of_alarms_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="list of alarms under 'alarms'"):
-        load_alarms(text, "a.yaml", new_id=lambda: "id", now=NOON, action_schemes=SCHEMES)
+        load_alarms(text, "a.yaml", new_id=lambda: "id", now=NOON, check_action=check_action)

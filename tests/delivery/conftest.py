@@ -11,7 +11,6 @@ from pipeline.receiver import Receiver
 from pipeline.targets.http import HttpSender
 from pipeline.targets.settings import DeliverySettings
 
-from builders import NOON
 from delivery.receivers import PATIENCE, Certificates
 
 
@@ -33,7 +32,7 @@ def ended() -> Iterator[threading.Event]:
 @pytest.fixture
 def sender() -> Iterator[HttpSender]:
     """An HTTP sender that waits 0.4 s for an answer."""
-    sender = HttpSender(DeliverySettings(**PATIENCE), lambda: NOON)
+    sender = HttpSender(DeliverySettings(**PATIENCE))
     yield sender
     sender.close()
 

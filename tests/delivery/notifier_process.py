@@ -12,6 +12,7 @@ from pipeline.notifier import Notifier
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets import Targets
+from pipeline.targets.base import Tools
 from pipeline.targets.settings import DeliverySettings
 
 QUICK = DeliverySettings(
@@ -32,7 +33,7 @@ if __name__ == "__main__":
     with SqlStore.open(DatabaseSettings(url=sys.argv[1])) as store:
         Notifier(
             outbox=store,
-            targets=Targets(QUICK, clock=_clock, log=log),
+            targets=Targets(Tools.by(QUICK, _clock, log)),
             settings=QUICK,
             clock=_clock,
             random=random.random,

@@ -15,6 +15,7 @@ from structlog.testing import CapturingLogger
 from pipeline.notifier import Notifier
 from pipeline.store.sql import SqlStore
 from pipeline.targets import Targets
+from pipeline.targets.base import Tools
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_transition, an_alarm, an_event
@@ -64,7 +65,7 @@ def notifier(
     log = log or Log()
     return Notifier(
         outbox=store,
-        targets=targets or Targets(chosen, clock=clock, log=log),
+        targets=targets or Targets(Tools.by(chosen, clock, log)),
         settings=chosen,
         clock=clock,
         random=lambda: 0.0,

@@ -14,8 +14,9 @@ import pytest
 from pipeline.errors import InvalidValue
 from pipeline.notification import Delivered, Failed, Outcome, Refused
 from pipeline.receiver import Callback, Receiver, Reply
+from pipeline.targets.answer import Answer, judge
 from pipeline.targets.endpoint import endpoint
-from pipeline.targets.http import KEPT_BYTES, READ_BYTES, HttpSender
+from pipeline.targets.http import KEPT_BYTES, READ_BYTES, HttpSender, Request
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON
@@ -34,7 +35,12 @@ OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
 
 def _post(sender: HttpSender, url: str, verify: bool | None = None) -> Outcome:
-    return sender.post(url, b"{}", {"content-type": "application/json"}, verify)
+    request = Request(url, b"{}", {"content-type": "application/json"}, verify=verify)
+    return sender.send(request, _judged)
+
+
+def _judged(answer: Answer) -> Outcome:
+    return judge(answer, NOON)
 
 
 def _answered(sender: HttpSender, reply: Reply) -> Outcome:
@@ -219,7 +225,7 @@ def test_a_connection_whose_answer_does_not_end_well_is_not_used_again(
 
 def test_a_header_cannot_smuggle_another_in(sender: HttpSender, receiver: Receiver) -> None:
     with pytest.raises(ValueError, match="line break"):
-        sender.post(receiver.url, b"", {"x": "y\r\nhost: elsewhere"})
+        sender.send(Request(receiver.url, b"", {"x": "y\r\nhost: elsewhere"}), _judged)
 
 
 @pytest.mark.parametrize(
@@ -304,7 +310,7 @@ def test_a_name_that_does_not_resolve_has_failed(sender: HttpSender) -> None:
 
 
 def test_a_receiver_that_accepts_no_more_connections_has_failed(ended: threading.Event) -> None:
-    sender = HttpSender(DeliverySettings(connect_timeout_seconds=0.3), lambda: NOON)
+    sender = HttpSender(DeliverySettings(connect_timeout_seconds=0.3))
     with socket.create_server(("127.0.0.1", 0), backlog=0) as server:
         address = server.getsockname()
         waiting = []
@@ -322,7 +328,7 @@ def test_a_receiver_that_accepts_no_more_connections_has_failed(ended: threading
 def test_an_address_that_is_silent_leaves_time_for_the_next(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sender = HttpSender(DeliverySettings(connect_timeout_seconds=1.0), lambda: NOON)
+    sender = HttpSender(DeliverySettings(connect_timeout_seconds=1.0))
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         waiting = [socket.socket() for _ in range(3)]
         for connection in waiting:
@@ -416,7 +422,7 @@ def test_a_body_that_trickles_in_is_cut_and_the_status_counts(
 
 def test_no_more_than_64_kib_of_an_endless_body_is_read(ended: threading.Event) -> None:
     """delivery 6."""
-    sender = HttpSender(DeliverySettings(read_timeout_seconds=60), lambda: NOON)
+    sender = HttpSender(DeliverySettings(read_timeout_seconds=60))
     with Unruly(flood(b"HTTP/1.1 200 OK\r\n\r\n", ended)) as unruly:
         outcome = _post(sender, unruly.url)
 
@@ -428,11 +434,11 @@ def test_no_more_than_64_kib_of_an_endless_body_is_read(ended: threading.Event) 
 def test_a_request_that_is_not_taken_has_failed(
     secure: bool, certificates: Certificates, ended: threading.Event
 ) -> None:
-    sender = HttpSender(DeliverySettings(connect_timeout_seconds=0.5), lambda: NOON)
+    sender = HttpSender(DeliverySettings(connect_timeout_seconds=0.5))
     tls = certificates.server() if secure else None
     body = b" " * 30_000_000
     with _Deaf(tls, ended) as deaf:
-        outcome = sender.post(deaf.url, body, {}, verify=False)
+        outcome = sender.send(Request(deaf.url, body, {}, verify=False), _judged)
 
     assert isinstance(outcome, Failed)
     assert outcome.reason.endswith("did not take the request within 0.5 s")
@@ -456,7 +462,7 @@ class _Deaf(Unruly):
 
 
 def _tls_sender(**settings: object) -> HttpSender:
-    return HttpSender(DeliverySettings(**{**PATIENCE, **settings}), lambda: NOON)
+    return HttpSender(DeliverySettings(**{**PATIENCE, **settings}))
 
 
 def test_an_unknown_authority_is_not_trusted(certificates: Certificates) -> None:

@@ -10,7 +10,8 @@ import pytest
 from pipeline.notification import Delivered, Failed, Outcome, Refused
 from pipeline.receiver import Receiver
 from pipeline.targets import connection as connections
-from pipeline.targets.http import HttpSender
+from pipeline.targets.answer import judge
+from pipeline.targets.http import HttpSender, Request
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON
@@ -22,7 +23,8 @@ REFUSED = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n"
 
 
 def _post(sender: HttpSender, url: str) -> Outcome:
-    return sender.post(url, b"{}", {"content-type": "application/json"})
+    request = Request(url, b"{}", {"content-type": "application/json"})
+    return sender.send(request, lambda answer: judge(answer, NOON))
 
 
 @pytest.mark.parametrize("status", ["100 Continue", "102 Processing", "103 Early Hints"])
@@ -167,4 +169,4 @@ def test_no_more_connections_are_kept_than_a_process_may_have(
 
 def _tls_sender(certificates: Certificates) -> HttpSender:
     settings = DeliverySettings(**PATIENCE, ca_bundle=certificates.ca_bundle)
-    return HttpSender(settings, lambda: NOON)
+    return HttpSender(settings)

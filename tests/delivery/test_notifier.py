@@ -170,7 +170,7 @@ def test_an_unknown_scheme_is_a_dead_letter_that_names_the_known(
     notifier(store, clock=clock).run_once()
     (record,) = store.deliveries(state="dead")
 
-    assert "Use one of http, https, log, test" in record.last_error
+    assert "unknown action 'htp'. Use one of " in record.last_error
     assert "Did you mean 'http'?" in record.last_error
 
 

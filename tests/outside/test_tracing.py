@@ -25,6 +25,7 @@ from pipeline.routing import RoutingSettings, load_routes
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets import Targets
+from pipeline.targets.base import Tools
 from pipeline.targets.settings import DeliverySettings
 from pipeline.tracing import Tracing, TracingSettings, carried, switched_on
 from pipeline.worker import Worker
@@ -78,7 +79,7 @@ class Line:
         settings = DeliverySettings()
         self.notifier = Notifier(
             outbox=store,
-            targets=Targets(settings, clock=lambda: NOON, log=log),
+            targets=Targets(Tools.by(settings, lambda: NOON, log)),
             settings=settings,
             clock=lambda: NOON,
             random=lambda: 0.0,

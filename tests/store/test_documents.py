@@ -133,7 +133,8 @@ def test_any_event_can_fire_and_be_told(
     (record,) = store.deliveries(message_id=message_id, alarm_id=alarm.alarm_id)
     _, delivery, _ = store.delivery(record.delivery_id)
     told = delivery.notification
-    assert told.reason == storable_text(reason)
+    assert told.alarm is not None
+    assert told.alarm.reason == storable_text(reason)
     expected = _without_nan({"type": "event", "event": event.as_dict()})
     assert _same(dict(told.reason_data), expected)
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.alarms.alarm import Severity, State
+from pipeline.notification import AlarmTransition
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.sql import SqlStore
 
@@ -47,10 +48,15 @@ def test_transition_writes_state_history_firing_notification_and_deliveries(
     assert {delivery.action for delivery in claimed} == {"https://a.example/", "log://"}
     told = claimed[0].notification
     assert told == claimed[1].notification
-    assert (told.alarm_id, told.alarm_name) == (alarm.alarm_id, alarm.name)
-    assert (told.severity, told.created_at) == (Severity.CRITICAL, transition.at)
-    assert (told.previous, told.current) == (State.INSUFFICIENT_DATA, State.ALARM)
-    assert (told.reason, told.reason_data) == (transition.reason, transition.reason_data)
+    assert (told.severity, told.created_at) == ("critical", transition.at)
+    assert told.subject == AlarmTransition(
+        alarm_id=alarm.alarm_id,
+        alarm_name=alarm.name,
+        previous=State.INSUFFICIENT_DATA,
+        current=State.ALARM,
+        reason=transition.reason,
+        reason_data=transition.reason_data,
+    )
     assert store.counts().firings == 1
 
 

@@ -20,7 +20,7 @@ from pipeline.normalise import Normaliser, NormaliseSettings, compiled
 from pipeline.routing import RoutingSettings, load_routes
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
-from pipeline.targets.webhook import body as webhook_body
+from pipeline.targets.aodh import body as aodh_body
 from pipeline.worker import Worker
 
 from any_message import JSON, MESSAGES, MUTATED
@@ -82,7 +82,7 @@ def take(taking: tuple[Worker, SqlStore], body: bytes) -> None:
         return
     (delivery,) = store.claim(1, *_LEASE_AND_NOW) or [None]
     if delivery is not None:  # None when the same event came before.
-        assert json.loads(webhook_body(delivery.notification))
+        assert json.loads(aodh_body(delivery.notification))
     assert not [r for r in store.rejected(limit=1000) if "could not be recorded" in r.reason]
 
 

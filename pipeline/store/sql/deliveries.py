@@ -38,6 +38,7 @@ _EVERYTHING = select(
     _notification.reason_data,
     _notification.message_id,
     _notification.trace_context,
+    _notification.kind,
 ).join_from(
     schema.delivery,
     schema.notification,

@@ -147,6 +147,7 @@ class SqlTransaction:
             "message_id": transition.event.message_id,
             "created_at": transition.at,
             "trace_context": transition.trace or None,
+            "kind": None,
         }
 
     def _delivery_rows(

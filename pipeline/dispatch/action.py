@@ -1,8 +1,6 @@
-"""Dispatch: from an action, as it stands in an alarm, to who receives it.
+"""Actions as they stand in an alarm: their scheme, whom they are for, what name they lead to.
 
-Pure. Read by the store, which writes one delivery per action and keeps whom it is for beside it,
-and by the notifier, which holds no more than so many attempts to one receiver at a time
-(delivery 8).
+Pure. Used wherever an action or a delivery is looked at.
 """
 
 from __future__ import annotations
@@ -12,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 _LONGEST_HOST: Final = 253
+_NAMED: Final = "target"
 
 
 def scheme(action: str) -> str:
@@ -20,13 +19,25 @@ def scheme(action: str) -> str:
     return head.strip().lower() if colon else ""
 
 
+def named(action: str, kind: str) -> str | None:
+    """The name that an action leads to: `mail` for `target:mail`; None if it is no such action.
+
+    `kind` is `target` or `group`.
+    """
+    if scheme(action) != kind:
+        return None
+    return action.partition(":")[2].strip() or None
+
+
 @lru_cache(maxsize=10_000)
 def receiver(action: str) -> str:
-    """Who receives an action, fit to be shown: `https://host:port`, `log://`.
+    """Who receives an action, fit to be shown: `https://host:port`, `log://`, `target:mail`.
 
     Two actions have the same receiver when the same server answers them. Neither credentials
     nor path nor query are part of it, as each may hold a secret.
     """
+    if name := named(action, _NAMED):
+        return f"{_NAMED}:{name}"
     try:
         parts = urlsplit(action.strip())
         port = f":{parts.port}" if parts.port is not None else ""

@@ -1,4 +1,4 @@
-"""Webhook: `http://` and `https://` actions get Aodh's POST, byte for byte (alarms 14, 15).
+"""Aodh: `http://` and `https://` actions get Aodh's POST, byte for byte (alarms 14, 15).
 
 Whoever receives Aodh's callbacks today need not change anything. Beside Aodh's headers each
 attempt carries the delivery's `webhook-id`, so that a receiver can drop a repeat (delivery 3).
@@ -13,42 +13,56 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs
 
-from pipeline.notification import Delivery, Notification, Outcome, StoredData
-from pipeline.targets.base import Tools
+from pipeline.notification import Delivery, Notification, StoredData
+from pipeline.targets import options
+from pipeline.targets.base import HttpTarget
+from pipeline.targets.http import Request
+from pipeline.targets.options import TargetSchema
 from pipeline.tracing import trace_headers
 
 
-class WebhookTarget:
-    """Posts notifications to the action's URL."""
+class AodhSchema(TargetSchema):
+    """The options of an Aodh receiver."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._http = tools.http
+    url = options.url(required=True)
 
-    def deliver(self, delivery: Delivery) -> Outcome:
-        """POST it once. The same delivery gives the same request each time."""
-        action = delivery.action
-        return self._http.post(
-            action, body(delivery.notification), headers(delivery), verify=wants_verify(action)
+
+class AodhTarget(HttpTarget):
+    """Posts notifications to its URL as Aodh does."""
+
+    schema = AodhSchema
+
+    @staticmethod
+    def options_of(action: str) -> Mapping[str, Any]:
+        """The action is the URL."""
+        return {"url": action}
+
+    def request(self, delivery: Delivery) -> Request:
+        """Aodh's callback."""
+        url = self._options["url"]
+        return Request(
+            url, body(delivery.notification), headers(delivery), verify=wants_verify(url)
         )
-
-    def close(self) -> None:
-        """Nothing of its own to let go of."""
 
 
 def body(notification: Notification) -> bytes:
     """Aodh's JSON: its keys in its order, its separators, pure ASCII.
 
-    Unlike Aodh's it is always valid JSON: a trait that is not a finite number is `null`.
+    Unlike Aodh's it is always valid JSON: a trait that is not a finite number is `null`. What is
+    not told of an alarm has its kind, severity, time and fields.
     """
+    alarm = notification.alarm
+    if alarm is None:
+        return _other_body(notification)
     fields = {
-        "alarm_name": notification.alarm_name,
-        "alarm_id": notification.alarm_id,
-        "severity": notification.severity.value,
-        "previous": notification.previous.value,
-        "current": notification.current.value,
-        "reason": notification.reason,
+        "alarm_name": alarm.alarm_name,
+        "alarm_id": alarm.alarm_id,
+        "severity": notification.severity,
+        "previous": alarm.previous.value,
+        "current": alarm.current.value,
+        "reason": alarm.reason,
     }
-    reason_data = notification.reason_data
+    reason_data = alarm.reason_data
     written = reason_data.text if isinstance(reason_data, StoredData) else _dumped(reason_data)
     return f'{json.dumps(fields)[:-1]}, "reason_data": {written}}}'.encode("ascii")
 
@@ -74,6 +88,16 @@ def wants_verify(action: str) -> bool | None:
     query = action.partition("#")[0].partition("?")[2]
     asked = parse_qs(query).get("aodh-alarm-ssl-verify")
     return asked[-1].strip() != "0" if asked else None
+
+
+def _other_body(notification: Notification) -> bytes:
+    fields = {
+        "kind": notification.kind,
+        "severity": notification.severity,
+        "timestamp": notification.created_at.isoformat(),
+        "fields": dict(notification.fields),
+    }
+    return _dumped(fields).encode("ascii")
 
 
 def _dumped(value: Any) -> str:

@@ -1,0 +1,24 @@
+"""Notifications that tell of anything, not only of alarms.
+
+What the columns mean is said in `pipeline.store.schema`. A migration is never changed once it is
+released, so the types are spelled out here.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0005"
+down_revision = "0004"
+
+PLAIN_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    op.add_column("notification", sa.Column("kind", PLAIN_TEXT))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("put back a backup that was made with the older version")
