@@ -9,7 +9,9 @@ A connection that was kept open may be gone by the time it is used again. Then t
 once more over a new one; whoever did take the first knows the second by its `webhook-id`.
 
 No pool of urllib3 and no session of requests: either takes longer than all else that becomes of a
-delivery. `http.client` reads the answers. Knows nothing of notifications. Used by
+delivery. `http.client` reads the answers, but for plain heads (`pipeline.targets.plain_head`).
+Each call of a socket that may wait lets another thread have the interpreter, and waits to get it
+back; so there are as few as can be. Knows nothing of notifications. Used by
 `pipeline.targets.http` alone, from many threads.
 
     NotConnected ─┬─ BadHost       no name can be looked up so
@@ -25,6 +27,7 @@ import io
 import select
 import socket
 import ssl
+import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -34,12 +37,14 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from pipeline.targets.endpoint import Endpoint
+from pipeline.targets.plain_head import PlainlyRead
 
 _RECEIVERS_REMEMBERED = 256
 _KEPT_AT_MOST = 256
 """Connections to all receivers together: a quarter of the files that a process may often open."""
 
 _SWITCHED, _FIRST_FINAL = 101, 200
+_TIMEVAL = struct.Struct("@ll")
 
 Said = TypeVar("Said")
 
@@ -176,25 +181,25 @@ class _Connection:
         connect_by: float,
         handshake_seconds: float,
     ) -> None:
-        self._sock = _connected(endpoint, connect_by)
+        sock = _connected(endpoint, connect_by)
         if tls:
-            self._sock = _shaken_hands(self._sock, endpoint, tls, handshake_seconds)
-        self._poll = select.poll()
-        self._poll.register(self._sock, select.POLLIN)
+            secured = _shaken_hands(sock, endpoint, tls, handshake_seconds)
+            self._line: _Line = _SecuredLine(secured)
+        else:
+            self._line = _Line(sock)
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has come since the last answer: neither bytes nor the end."""
-        return not self._poll.poll(0)
+        return self._line.is_quiet
 
     def send(self, request: bytes, seconds: float) -> None:
         """Send all of it. Raises `NotTaken` when that takes longer."""
         end = monotonic() + seconds
         left = memoryview(request)
         try:
-            self._sock.settimeout(seconds)
-            while left := left[self._sock.send(left) :]:
-                self._sock.settimeout(_until(end))
+            while left := left[self._line.send(left, end) :]:
+                pass
         except TimeoutError as error:
             raise NotTaken from error
 
@@ -203,10 +208,10 @@ class _Connection:
 
         What a server says before it, such as 103 Early Hints, is passed over.
         """
-        incoming: Any = _Incoming(self._sock, monotonic() + seconds)
+        incoming: Any = _Incoming(self._line, monotonic() + seconds)
         self._incoming = incoming
         while True:
-            answer = HTTPResponse(incoming, method="POST")
+            answer = PlainlyRead(incoming, method="POST")
             answer.begin()
             if answer.status >= _FIRST_FINAL or answer.status == _SWITCHED:
                 return answer
@@ -220,23 +225,77 @@ class _Connection:
         doubtful = (
             len(lengths) + len(codings) > 1 or answer.status == _SWITCHED or answer.will_close
         )
-        return ended and not (doubtful or self._incoming.excess or self._is_unpacked)
+        return ended and not (doubtful or self._incoming.excess or self._line.is_unpacked)
+
+    def close(self) -> None:
+        self._line.close()
+
+
+class _Line:
+    """The socket of a connection, without TLS. It raises `TimeoutError` when `end` has come.
+
+    The kernel keeps the time: Python's way of it is three calls that may wait rather than one.
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        sock.settimeout(None)
 
     @property
-    def _is_unpacked(self) -> bool:
-        """Whether TLS holds bytes that it has read already: these `is_quiet` would not see."""
-        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
+    def is_quiet(self) -> bool:
+        return not self._poll.poll(0)
+
+    @property
+    def is_unpacked(self) -> bool:
+        """Whether it holds bytes that it has read already: these `is_quiet` would not see."""
+        return False
+
+    def send(self, part: memoryview, end: float) -> int:
+        """How much of it was sent."""
+        try:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_until(end))
+            return self._sock.send(part)
+        except BlockingIOError as error:
+            raise TimeoutError("it was not taken in time") from error
+
+    def read_into(self, buffer: Any, end: float) -> int:
+        """How much was read; nothing when the other side has ended."""
+        try:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_until(end))
+            return self._sock.recv_into(buffer)
+        except BlockingIOError as error:
+            raise TimeoutError("nothing came in time") from error
 
     def close(self) -> None:
         with suppress(OSError):
             self._sock.close()
 
 
-class _Incoming(io.RawIOBase):
-    """What comes in on a socket, until `end`. To `HTTPResponse` it stands for the socket."""
+class _SecuredLine(_Line):
+    """One with TLS, which reads whole records and waits by itself."""
 
-    def __init__(self, sock: socket.socket, end: float) -> None:
-        self._sock, self._end = sock, end
+    _sock: ssl.SSLSocket
+
+    @property
+    def is_unpacked(self) -> bool:
+        return self._sock.pending() > 0
+
+    def send(self, part: memoryview, end: float) -> int:
+        self._sock.settimeout(_until(end))
+        return self._sock.send(part)
+
+    def read_into(self, buffer: Any, end: float) -> int:
+        self._sock.settimeout(_until(end))
+        return self._sock.recv_into(buffer)
+
+
+class _Incoming(io.RawIOBase):
+    """What comes in on a line, until `end`. To `HTTPResponse` it stands for the socket."""
+
+    def __init__(self, line: _Line, end: float) -> None:
+        self._line, self._end = line, end
         self._buffered = _StaysOpen(self)
         self._ended = False
 
@@ -255,8 +314,7 @@ class _Incoming(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._ended:
             return None
-        self._sock.settimeout(_until(self._end))
-        return self._sock.recv_into(buffer)
+        return self._line.read_into(buffer, self._end)
 
 
 class _StaysOpen(io.BufferedReader):
@@ -271,6 +329,12 @@ def _until(end: float) -> float:
     if left <= 0:
         raise TimeoutError("it did not end in time")
     return left
+
+
+def _time_until(end: float) -> bytes:
+    """The time left as the kernel takes it, a `struct timeval`. Not zero, which means for ever."""
+    seconds, part = divmod(_until(end), 1)
+    return _TIMEVAL.pack(int(seconds), int(part * 1_000_000) or 1)
 
 
 def _connected(endpoint: Endpoint, connect_by: float) -> socket.socket:
