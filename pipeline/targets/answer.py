@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import responses as phrases
@@ -22,13 +22,18 @@ _SECONDS = re.compile(r"[0-9]+", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer to a POST to `url`. `headers` have lower-case names; `head` is the start of
-    the body as text."""
+    """An HTTP answer to a request to `url`.
+
+    `headers` have lower-case names; of one that stands there several times the last counts, but
+    of `set-cookie` each is a line. `head` is the start of the body as text that may be shown;
+    `body` is as much of it as was read (64 KiB) as it came, for a target to look into.
+    """
 
     url: str
     status: int
     headers: Mapping[str, str]
     head: str
+    body: bytes = field(default=b"", repr=False)
 
 
 def judge(answer: Answer, now: datetime) -> Outcome:

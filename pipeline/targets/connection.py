@@ -33,6 +33,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPResponse
+from math import inf
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -95,23 +96,25 @@ class Connections:
         verify: bool,
         request: bytes,
         read: Callable[[HTTPResponse], Said],
+        by: float = inf,
     ) -> Said:
-        """What `read` makes of the answer to the request.
+        """What `read` makes of the answer to the request. No phase lasts beyond `by`, a time of
+        `time.monotonic`.
 
         A kept connection's time counts as time of connecting: a second try makes an attempt no
         longer than `DeliverySettings.longest_attempt_seconds`.
         """
         key = (endpoint.secure, verify, endpoint.host, endpoint.port)
-        connect_by = monotonic() + self._connect_seconds
+        connect_by = min(monotonic() + self._connect_seconds, by)
         if kept := self._take(key):
             try:
-                return self._over(kept, key, request, read)
+                return self._over(kept, key, request, read, by)
             except ConnectionError:
                 if monotonic() >= connect_by:
                     raise
         tls = self._tls[verify] if endpoint.secure else None
-        new = _Connection(endpoint, tls, connect_by, self._connect_seconds)
-        return self._over(new, key, request, read)
+        new = _Connection(endpoint, tls, connect_by, _within(self._connect_seconds, by))
+        return self._over(new, key, request, read, by)
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -128,11 +131,12 @@ class Connections:
         key: tuple[bool, bool, str, int],
         request: bytes,
         read: Callable[[HTTPResponse], Said],
+        by: float,
     ) -> Said:
         reusable = False
         try:
-            connection.send(request, self._connect_seconds)
-            answer = connection.answer(self._read_seconds)
+            connection.send(request, _within(self._connect_seconds, by))
+            answer = connection.answer(_within(self._read_seconds, by))
             said = read(answer)
             reusable = connection.can_be_kept(answer)
             answer.close()
@@ -322,6 +326,11 @@ class _StaysOpen(io.BufferedReader):
 
     def close(self) -> None:
         """It holds nothing but memory."""
+
+
+def _within(seconds: float, by: float) -> float:
+    """So long, but not beyond `by`."""
+    return max(min(seconds, by - monotonic()), 0.0)
 
 
 def _until(end: float) -> float:

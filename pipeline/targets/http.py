@@ -12,6 +12,7 @@ import http.client
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Final
 
@@ -36,6 +37,7 @@ from pipeline.targets.settings import DeliverySettings
 READ_BYTES: Final = 64 * 1024
 KEPT_BYTES: Final = 1024
 
+_COOKIE = "set-cookie"
 _HEADERS = {"user-agent": f"tocsin/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
 
 
@@ -63,9 +65,15 @@ class HttpSender:
         tls = {True: _verifying(settings), False: _unverifying(settings)}
         self._connections = Connections(tls, settings.per_target_concurrency, *self._timeouts)
 
-    def send(self, request: Request, judge: Callable[[Answer], Outcome]) -> Outcome:
+    def send(
+        self, request: Request, judge: Callable[[Answer], Outcome], by: float = inf
+    ) -> Outcome:
         """Send it once; what `judge` makes of the answer. Credentials in the URL are sent as
-        basic authentication."""
+        basic authentication.
+
+        A target that sends several requests in one attempt says by when the attempt must end, a
+        time of `time.monotonic`: no request lasts beyond it.
+        """
         url = request.url
         try:
             there = endpoint(url, request.method)
@@ -74,35 +82,37 @@ class HttpSender:
             return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
         verify = self._verify if request.verify is None else request.verify
         try:
-            answer, head = self._connections.send(
-                there, verify, _written(there, request.body, request.headers), _read
+            answer, head, body = self._connections.send(
+                there, verify, _written(there, request.body, request.headers), _read, by
             )
         except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
-            return self._outcome_of(error, there.who)
+            return self._outcome_of(error, there.who, by)
         lower = {name.lower(): value for name, value in answer.headers.items()}
+        if _COOKIE in lower:
+            lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
         kept = there.masked(head) if head else ""
-        return judge(Answer(url, answer.status, lower, kept))
+        return judge(Answer(url, answer.status, lower, kept, body))
 
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._connections.close()
 
-    def _outcome_of(self, error: Exception, who: str) -> Outcome:
+    def _outcome_of(self, error: Exception, who: str, by: float) -> Outcome:
         """What it means that no answer came."""
-        connect, read = self._timeouts
+        connect, read = (_in_time(seconds, by) for seconds in self._timeouts)
         match error:
             case BadHost():
                 return Refused(f"{who} is not a host that can be called")
             case UnknownHost():
                 return Failed(f"cannot find {who}: its name does not resolve")
             case NoTimeLeft():
-                return Failed(f"no connection to {who} within {connect:g} s")
+                return Failed(f"no connection to {who} {connect}")
             case NotConnected():
                 return Failed(f"cannot connect to {who}: {_plain_reason(error.__cause__)}")
             case NotTaken():
-                return Failed(f"{who} did not take the request within {connect:g} s")
+                return Failed(f"{who} did not take the request {connect}")
             case TimeoutError():
-                return Failed(f"no answer from {who} within {read:g} s")
+                return Failed(f"no answer from {who} {read}")
             case ssl.SSLError():
                 return Failed(f"no TLS with {who}: {_tls_reason(error)}")
         return Failed(f"no answer from {who}: {_plain_reason(error)}")
@@ -169,23 +179,24 @@ def _unusable(setting: str, path: str, error: OSError) -> InvalidValue:
 # --- what came back ------------------------------------------------------------------------------
 
 
-def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, str]:
-    """The answer, and the first KiB of its body as text. At most 64 KiB are read.
+def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, str, bytes]:
+    """The answer, the first KiB of its body as text, and what was read of it: at most 64 KiB.
 
     The status is known by now and is what counts, so a body that breaks off or does not end in
     time is cut, and its connection not used again.
     """
-    head, count = b"", 0
+    parts, count = [], 0
     encoding = answer.headers.get("content-encoding", "identity")
     try:
         while count < READ_BYTES and (part := answer.read1(READ_BYTES - count)):
             count += len(part)
-            head += part[: KEPT_BYTES - len(head)]
+            parts.append(part)
     except (http.client.HTTPException, OSError):
         answer.will_close = True
     if encoding.strip().lower() != "identity":
-        return answer, f"<{count} bytes, not unpacked>" if count else ""
-    return answer, _printable(head.decode("utf-8", "replace"))
+        return answer, f"<{count} bytes, not unpacked>" if count else "", b""
+    body = b"".join(parts)
+    return answer, _printable(body[:KEPT_BYTES].decode("utf-8", "replace")), body
 
 
 def _printable(text: str) -> str:
@@ -203,6 +214,10 @@ def _tls_reason(error: ssl.SSLError) -> str:
             " delivery.ca_bundle, or do without with ?aodh-alarm-ssl-verify=0 in the action"
         )
     return (error.reason or str(error)).replace("_", " ").lower()
+
+
+def _in_time(seconds: float, by: float) -> str:
+    return f"within {seconds:g} s" if by == inf else "in the time of one attempt"
 
 
 def _plain_reason(error: BaseException | None) -> str:

@@ -8,6 +8,7 @@ import threading
 from datetime import timedelta
 from email.utils import format_datetime
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -550,6 +551,52 @@ def test_a_certificate_file_that_cannot_be_used_is_said_at_the_start(
 
     with pytest.raises(InvalidValue, match=f"delivery.{setting}: cannot use .*broken.pem"):
         _tls_sender(**{setting: str(path)})
+
+
+# --- several requests in one attempt -------------------------------------------------------------
+
+
+def test_no_request_lasts_beyond_the_end_of_its_attempt(ended: threading.Event) -> None:
+    patient = HttpSender(DeliverySettings(connect_timeout_seconds=600, read_timeout_seconds=600))
+    with Unruly(lambda connection: ended.wait() and None) as server:
+        outcome = patient.send(Request(server.url, b"", {}), _judged, by=monotonic() + 0.2)
+        too_late = patient.send(Request(server.url, b"", {}), _judged, by=monotonic() - 1)
+
+    who = server.url.removesuffix("/hook")
+    assert outcome == Failed(f"no answer from {who} in the time of one attempt")
+    assert too_late == Failed(f"no connection to {who} in the time of one attempt")
+
+
+def test_a_handshake_ends_with_its_attempt(
+    certificates: Certificates, ended: threading.Event
+) -> None:
+    patient = _tls_sender(connect_timeout_seconds=600, read_timeout_seconds=600)
+    silent = socket.create_server(("127.0.0.1", 0))
+    url = f"https://127.0.0.1:{silent.getsockname()[1]}/"
+
+    outcome = patient.send(Request(url, b"", {}), _judged, by=monotonic() + 0.2)
+
+    silent.close()
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.endswith("in the time of one attempt")
+
+
+def test_a_target_sees_the_body_and_every_cookie(sender: HttpSender) -> None:
+    seen: list[Answer] = []
+
+    def keep(answer: Answer) -> Outcome:
+        seen.append(answer)
+        return _judged(answer)
+
+    said = (
+        b"HTTP/1.1 200 OK\r\nset-cookie: a=1; Path=/\r\nset-cookie: b=2\r\n"
+        b"content-length: 3000\r\n\r\n" + b"x" * 3000
+    )
+    with Unruly(say(said)) as server:
+        sender.send(Request(server.url, b"", {}), keep)
+
+    assert seen[0].headers["set-cookie"] == "a=1; Path=/\nb=2"
+    assert (len(seen[0].body), len(seen[0].head)) == (3000, KEPT_BYTES)
 
 
 # --- secrets -------------------------------------------------------------------------------------
