@@ -40,7 +40,7 @@ from pipeline.alarms.alarm import Alarm, State, Transition
 from pipeline.event import Event, TraitType
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
-from pipeline.targets import webhook
+from pipeline.targets import aodh
 
 _HANGING_EVERY = 10
 _DEADLINE_SECONDS = 120
@@ -253,7 +253,7 @@ def _request(url: str) -> tuple[bytes, dict[str, str]]:
         fill(database, url, None, 1)
         with SqlStore.open(DatabaseSettings(url=database)) as store:
             (delivery,) = store.claim(1, timedelta(seconds=1), datetime.now(UTC))
-    return webhook.body(delivery.notification), webhook.headers(delivery)
+    return aodh.body(delivery.notification), aodh.headers(delivery)
 
 
 if __name__ == "__main__":

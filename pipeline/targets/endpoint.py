@@ -40,11 +40,15 @@ class Endpoint:
     headers: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
 
-    def masked(self, text: str) -> str:
+    def hidden(self, text: str) -> str:
         """The text with `***` for what the URL may hold of secrets: servers like to repeat it."""
         for secret in self.secrets:
             text = text.replace(secret, MASK)
-        return mask_url(text)
+        return text
+
+    def masked(self, text: str) -> str:
+        """The same, and without the secrets of any other URL in it."""
+        return mask_url(self.hidden(text))
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -82,7 +82,7 @@ class HttpSender:
             return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
         verify = self._verify if request.verify is None else request.verify
         try:
-            answer, head, body = self._connections.send(
+            answer, body = self._connections.send(
                 there, verify, _written(there, request.body, request.headers), _read, by
             )
         except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
@@ -90,8 +90,9 @@ class HttpSender:
         lower = {name.lower(): value for name, value in answer.headers.items()}
         if _COOKIE in lower:
             lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
-        kept = there.masked(head) if head else ""
-        return judge(Answer(url, answer.status, lower, kept, body))
+        plain = lower.get("content-encoding", "identity").strip().lower() in ("", "identity")
+        kept = _kept(body, plain, there) if body else ""
+        return judge(Answer(url, answer.status, lower, kept, body if plain else b""))
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -179,24 +180,28 @@ def _unusable(setting: str, path: str, error: OSError) -> InvalidValue:
 # --- what came back ------------------------------------------------------------------------------
 
 
-def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, str, bytes]:
-    """The answer, the first KiB of its body as text, and what was read of it: at most 64 KiB.
+def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, bytes]:
+    """The answer, and what was read of its body: at most 64 KiB.
 
     The status is known by now and is what counts, so a body that breaks off or does not end in
     time is cut, and its connection not used again.
     """
     parts, count = [], 0
-    encoding = answer.headers.get("content-encoding", "identity")
     try:
         while count < READ_BYTES and (part := answer.read1(READ_BYTES - count)):
             count += len(part)
             parts.append(part)
     except (http.client.HTTPException, OSError):
         answer.will_close = True
-    if encoding.strip().lower() != "identity":
-        return answer, f"<{count} bytes, not unpacked>" if count else "", b""
-    body = b"".join(parts)
-    return answer, _printable(body[:KEPT_BYTES].decode("utf-8", "replace")), body
+    return answer, b"".join(parts)
+
+
+def _kept(body: bytes, plain: bool, there: Endpoint) -> str:
+    """The first KiB of a body as text, without secrets: not even a part of one at its end."""
+    if not plain:
+        return f"<{len(body)} bytes, not unpacked>"
+    hidden = there.hidden(body.decode("utf-8", "replace")).encode()
+    return there.masked(_printable(hidden[:KEPT_BYTES].decode("utf-8", "replace")))
 
 
 def _printable(text: str) -> str:
