@@ -16,6 +16,7 @@ from pathlib import Path
 from pipeline import tracing, yaml_source
 from pipeline.alarms.files import load_alarms
 from pipeline.errors import ConfigError, InvalidValue, Problem
+from pipeline.kinds import KindsSettings, kinds_in
 from pipeline.masking import mask_url
 from pipeline.normalise import NormaliseSettings, compiled
 from pipeline.option_sources import DEFAULT
@@ -44,6 +45,8 @@ def check(loaded: LoadedSettings, alarms: Path | None = None) -> Report:
         lambda: _definitions(settings.normalise),
         lambda: _pipelines(settings),
     ]
+    if settings.kinds.file:
+        readings.append(lambda: _kinds(settings.kinds))
     if settings.tracing.enabled:
         readings.append(lambda: _tracing(loaded))
     if alarms is not None:
@@ -80,6 +83,13 @@ def _pipelines(settings: Settings) -> str:
     routes = load_routes(yaml_source.load_file(file), lambda url: from_url(url, tools))
     urls = ", ".join(mask_url(url) for url in routes.publishers()) or "none"
     return f"{file}: {_count(len(routes.sources), 'source')}, publishing to {urls}"
+
+
+def _kinds(settings: KindsSettings) -> str:
+    document = yaml_source.load_file(settings.file)
+    kinds_in(document)
+    listed = document.value["kinds"] if document.value else []
+    return f"{settings.file}: {_count(len(listed), 'kind')}"
 
 
 def _tracing(loaded: LoadedSettings) -> str:

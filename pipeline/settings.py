@@ -24,6 +24,7 @@ from pipeline import yaml_source
 from pipeline.errors import InvalidValue
 from pipeline.feed import AlarmsSettings
 from pipeline.health import MetricsSettings
+from pipeline.kinds import KindsSettings
 from pipeline.listeners.bus import connection as bus
 from pipeline.listeners.bus.settings import BusSettings
 from pipeline.listeners.http import HttpSettings
@@ -84,6 +85,7 @@ class Settings:
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
     self_notifications: SelfNotificationSettings = field(default_factory=SelfNotificationSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
+    kinds: KindsSettings = field(default_factory=KindsSettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)

@@ -15,10 +15,12 @@ def checked(tmp_path: Path, **files: str) -> Report:
     """Write files beside a tocsin.yaml that names them, and check."""
     for name, text in files.items():
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
-    named = {"definitions": "normalise", "pipelines": "routing"}
-    text = "".join(
-        f"{section}: {{{name}: {name}.yaml}}\n" for name, section in named.items() if name in files
-    )
+    named = {
+        "definitions": "normalise: {definitions: ",
+        "pipelines": "routing: {pipelines: ",
+        "kinds": "kinds: {file: ",
+    }
+    text = "".join(f"{named[name]}{name}.yaml}}\n" for name in named if name in files)
     file = tmp_path / "tocsin.yaml"
     file.write_text(text, encoding="utf-8")
     alarms = tmp_path / "alarms.yaml"
@@ -47,6 +49,13 @@ def test_files_that_can_be_used_are_described(tmp_path: Path) -> None:
         f"{tmp_path}/definitions.yaml: 2 definitions, 2 traits",
         f"{tmp_path}/pipelines.yaml: 1 source, publishing to alarms://, log://",
     )
+
+
+def test_a_file_of_kinds_is_checked_where_one_is_named(tmp_path: Path) -> None:
+    assert f"{tmp_path}/kinds.yaml: 1 kind" in checked(tmp_path, kinds="kinds: [{id: mine}]").found
+    assert [str(problem) for problem in checked(tmp_path, kinds="kinds: [{}]").problems] == [
+        f"{tmp_path}/kinds.yaml:1:9 kinds[0].id: is missing. Give the kind an id."
+    ]
 
 
 def test_the_shipped_files_can_be_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
