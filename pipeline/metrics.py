@@ -154,7 +154,8 @@ class Metrics(Observer):
         # --- deliveries
         self.attempts = counter(
             "delivery_attempts_total",
-            "Attempts to deliver, by receiver and by outcome: delivered, refused or failed.",
+            "Attempts to deliver, by receiver and by outcome: delivered, refused, failed, or "
+            "in-progress, which looks at what the receiver is at.",
             *("receiver", "outcome"),
         )
         self.attempt_time = histogram(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 from pipeline.alarms.alarm import State
@@ -133,6 +134,10 @@ class StoredData(Mapping[str, Any]):
         return self._data
 
 
+Progress: TypeAlias = Mapping[str, Any]
+"""What one attempt leaves for the next, and for people to see: JSON values by name, no secrets."""
+
+
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One notification on its way to one action.
@@ -140,7 +145,9 @@ class Delivery:
     `delivery_id` is the `webhook-id` of every attempt. `attempts` counts those already made.
     `lease` is the claim under which this notifier holds it. `disabled` says why the action takes
     nothing any more (a 410, delivery 4), `''` while it does. `trace` is the context of the
-    trace that it goes on with (`pipeline.tracing`), `''` for none.
+    trace that it goes on with (`pipeline.tracing`), `''` for none. `progress` is what the last
+    outcome that had any left for the next attempt, and `in_progress_since` when the receiver
+    began what it is at now, None while it is at nothing.
     """
 
     delivery_id: str
@@ -150,12 +157,32 @@ class Delivery:
     lease: str = ""
     disabled: str = ""
     trace: str = ""
+    progress: Progress | None = None
+    in_progress_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver took it."""
+    """The receiver took it. `note` says what became of it, where there is more to say."""
 
+    status: int | None = None
+    response_head: str = ""
+    note: str = ""
+    progress: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InProgress:
+    """The receiver is at it: look again after so long, whatever the schedule of retries says.
+
+    `note` says what it is at. A look that finds the same `progress` as the one before is not
+    recorded. For receivers that take long, such as a job that runs: waiting for one would hold
+    a thread.
+    """
+
+    note: str
+    progress: Progress
+    look_again_in: timedelta
     status: int | None = None
     response_head: str = ""
 
@@ -171,6 +198,7 @@ class Refused:
     status: int | None = None
     response_head: str = ""
     gone: bool = False
+    progress: Progress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +209,25 @@ class Failed:
     status: int | None = None
     response_head: str = ""
     retry_after: timedelta | None = None
+    progress: Progress | None = None
 
 
-Outcome: TypeAlias = Delivered | Refused | Failed
+Outcome: TypeAlias = Delivered | InProgress | Refused | Failed
+
+_NAMES: Mapping[type, str] = MappingProxyType(
+    {
+        Delivered: "delivered",
+        InProgress: "in-progress",
+        Refused: "refused",
+        Failed: "failed",
+    }
+)
+OUTCOME_NAMES = tuple(_NAMES.values())
+
+
+def outcome_name(outcome: Outcome) -> str:
+    """What people call it: `delivered`, `in-progress`, `refused` or `failed`."""
+    return _NAMES[type(outcome)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,17 @@ from pipeline.crew import Crew
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.lanes import Claimed
-from pipeline.notification import Attempt, Delivery, Failed, Outcome, Refused
+from pipeline.notification import (
+    Attempt,
+    Delivery,
+    Failed,
+    InProgress,
+    Outcome,
+    Refused,
+    outcome_name,
+)
 from pipeline.observer import Observer, Pulse
-from pipeline.retry import DeadLetter, Done, RetryAt, Step, next_step
+from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step, next_step
 from pipeline.store.base import Outbox
 from pipeline.targets.base import Target
 from pipeline.targets.settings import DeliverySettings
@@ -140,11 +148,12 @@ class Notifier:
     def _settle(self, delivery: Delivery, attempt: Attempt) -> None:
         made = delivery.attempts + 1
         now = self._clock()
-        step = next_step(attempt.outcome, made, now, self._random(), self._delays)
+        since = delivery.in_progress_since
+        step = next_step(attempt.outcome, made, now, self._random(), self._delays, since)
         self._unrecorded.append((delivery, attempt, step))
         self._observer.attempted(
             receiver(delivery.action),
-            type(attempt.outcome).__name__.lower(),
+            outcome_name(attempt.outcome),
             attempt.duration_seconds,
             (now - delivery.notification.created_at).total_seconds(),
             dead=isinstance(step, DeadLetter),
@@ -303,6 +312,9 @@ class Notifier:
             case Done():
                 seconds = round(attempt.duration_seconds, 3)
                 self._log.debug("delivery.delivered", **which, seconds=seconds)
+            case LookAgainAt(at=at):
+                note = attempt.outcome.note if isinstance(attempt.outcome, InProgress) else ""
+                self._log.debug("delivery.in_progress", **which, note=note, look=at.isoformat())
             case RetryAt(at=at):
                 reason = attempt.outcome.reason if isinstance(attempt.outcome, Failed) else ""
                 next_try = at.isoformat()

@@ -26,6 +26,7 @@ import orjson
 
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
+from pipeline.notification import outcome_name
 from pipeline.options import option
 
 if TYPE_CHECKING:
@@ -270,8 +271,7 @@ class _TracedAttempt(_Attempt):
         self._span = span
 
     def ended(self, outcome: Outcome) -> None:
-        name = type(outcome).__name__.lower()
-        self._span.set_attribute("tocsin.delivery.outcome", name)
+        self._span.set_attribute("tocsin.delivery.outcome", outcome_name(outcome))
         if outcome.status is not None:
             self._span.set_attribute("http.response.status_code", outcome.status)
         if reason := getattr(outcome, "reason", ""):

@@ -13,18 +13,21 @@ from pipeline.cli.base import Application, pass_application
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.masking import mask_url
 from pipeline.notification import (
+    OUTCOME_NAMES,
     Attempt,
     Delivered,
     Delivery,
     Failed,
+    InProgress,
     Notification,
     Outcome,
+    Progress,
     Refused,
+    outcome_name,
 )
 from pipeline.store.base import DeliveryRecord
 
 STATES = ("pending", "delivered", "dead")
-OUTCOMES = ("delivered", "refused", "failed")
 COLUMNS = (
     "delivery_id",
     "state",
@@ -47,7 +50,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--action", metavar="URL", help="Only to this action, as the alarm has it."),
         click.option("--receiver", metavar="URL",
                      help="Only to this server, whatever the path: https://host:port."),
-        click.option("--outcome", type=click.Choice(OUTCOMES),
+        click.option("--outcome", type=click.Choice(OUTCOME_NAMES),
                      help="Only those with an attempt that ended so."),
         click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True,
                      help="At most so many."),
@@ -145,6 +148,7 @@ def details(
         "due_at": times.shown(record.due_at),
         "finished_at": times.shown(record.finished_at),
         "last_error": record.last_error,
+        "progress": _progress(delivery.progress),
         "attempts": Shown(
             [_attempt(attempt) for attempt in attempts], "\n".join(map(_line, attempts))
         ),
@@ -168,9 +172,10 @@ def _attempt(attempt: Attempt) -> Mapping[str, Any]:
         "number": attempt.number,
         "started_at": times.shown(attempt.started_at),
         "duration_seconds": attempt.duration_seconds,
-        "outcome": _word(outcome),
+        "outcome": outcome_name(outcome),
         "status": outcome.status,
         "error": _error(outcome),
+        "note": _note(outcome),
         "response_head": outcome.response_head,
     }
 
@@ -178,22 +183,22 @@ def _attempt(attempt: Attempt) -> Mapping[str, Any]:
 def _line(attempt: Attempt) -> str:
     outcome = attempt.outcome
     status = "" if outcome.status is None else f" {outcome.status}"
-    error = _error(outcome)
+    said = _error(outcome) or _note(outcome)
     return (
         f"{attempt.number}. {times.shown(attempt.started_at)} {attempt.duration_seconds:.3f} s "
-        f"{_word(outcome)}{status}{': ' if error else ''}{error}"
+        f"{outcome_name(outcome)}{status}{': ' if said else ''}{said}"
     )
 
 
-def _word(outcome: Outcome) -> str:
-    match outcome:
-        case Delivered():
-            return "delivered"
-        case Refused():
-            return "refused"
-        case Failed():
-            return "failed"
-
-
 def _error(outcome: Outcome) -> str:
-    return "" if isinstance(outcome, Delivered) else outcome.reason
+    return outcome.reason if isinstance(outcome, Refused | Failed) else ""
+
+
+def _note(outcome: Outcome) -> str:
+    return outcome.note if isinstance(outcome, Delivered | InProgress) else ""
+
+
+def _progress(progress: Progress | None) -> Shown:
+    """What an attempt found out, such as the number of a job's build."""
+    left = dict(progress or {})
+    return Shown(left, "\n".join(f"{name}: {value}" for name, value in left.items()))

@@ -207,7 +207,7 @@ class Outbox(Protocol):
 
         A step other than Done is ignored for a delivery whose lease another notifier now holds.
         An attempt whose outcome is `Refused(gone=True)` disables its action. The same result told
-        again changes nothing.
+        again changes nothing. What an outcome left as progress is kept for the next attempt.
         """
 
     def next_due(self, after: datetime) -> datetime | None:
@@ -232,7 +232,7 @@ class Outbox(Protocol):
         outcome: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
-        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed.
+        """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
         `receiver` is what `dispatch.receiver` makes of their action.
         """

@@ -28,12 +28,15 @@ from pipeline.notification import (
     Attempt,
     Delivered,
     Failed,
+    InProgress,
     Notification,
     Occurrence,
     Outcome,
+    Progress,
     Refused,
     StoredData,
     Subject,
+    outcome_name,
 )
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.documents import from_json, to_json
@@ -268,6 +271,8 @@ def attempt_row(attempt: Attempt, number: int) -> dict[str, Any]:
         "gone": False,
     }
     match outcome:
+        case Delivered(note=note) | InProgress(note=note):
+            row["reason"] = note
         case Refused(reason=reason, gone=gone):
             row |= {"reason": reason, "gone": gone}
         case Failed(reason=reason, retry_after=timedelta() as retry_after):
@@ -288,14 +293,22 @@ def attempt_from(row: Row[Any]) -> Attempt:
     )
 
 
-def outcome_name(outcome: Outcome) -> str:
-    """`delivered`, `refused` or `failed`."""
-    return type(outcome).__name__.lower()
+def progress_text(progress: Progress | None) -> str | None:
+    """What an attempt leaves for the next, as it is kept."""
+    return None if progress is None else to_json(progress)
+
+
+def progress_from(text: str | None) -> Progress | None:
+    """What was kept."""
+    return None if text is None else from_json(text)
 
 
 def _outcome_from(row: Row[Any]) -> Outcome:
+    """What was recorded of an outcome. Progress, and when to look again, are not."""
     if row.outcome == "delivered":
-        return Delivered(row.status, row.response_head)
+        return Delivered(row.status, row.response_head, row.reason)
+    if row.outcome == "in-progress":
+        return InProgress(row.reason, {}, timedelta(), row.status, row.response_head)
     if row.outcome == "refused":
         return Refused(row.reason, row.status, row.response_head, row.gone)
     seconds = row.retry_after_seconds

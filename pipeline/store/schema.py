@@ -154,7 +154,8 @@ delivery = Table(
     Column("receiver", WireKey, nullable=False),
     # pending, delivered or dead
     Column("state", PlainText, nullable=False),
-    # Attempts ever made, and those of them made before a person started the schedule afresh.
+    # Attempts recorded, and those of them that the schedule does not count: made before a person
+    # started it afresh, or such as found the receiver at work.
     Column("attempts", Integer, nullable=False),
     Column("attempts_before", Integer, nullable=False),
     Column("created_at", Instant, nullable=False),
@@ -164,6 +165,10 @@ delivery = Table(
     Column("lease", PlainText, nullable=False),
     Column("finished_at", Instant),
     Column("last_error", WireText, nullable=False),
+    # What an attempt left for the next, as JSON; and since when the receiver is at it, while
+    # it is.
+    Column("progress", PlainText),
+    Column("in_progress_since", Instant),
     Index("ix_delivery_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     Index("ix_delivery_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
     Index("ix_delivery_notification_id", "notification_id"),
@@ -177,7 +182,7 @@ attempt = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("started_at", Instant, nullable=False),
     Column("duration_seconds", Float(53), nullable=False),
-    # delivered, refused or failed
+    # `notification.OUTCOME_NAMES`
     Column("outcome", PlainText, nullable=False),
     Column("status", Integer),
     Column("reason", WireText, nullable=False),

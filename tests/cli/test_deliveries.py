@@ -10,8 +10,8 @@ import pytest
 
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
-from pipeline.notification import Attempt, Delivered, Failed, Outcome, Refused
-from pipeline.retry import DeadLetter, Done, RetryAt, Step
+from pipeline.notification import Attempt, Delivered, Failed, InProgress, Outcome, Refused
+from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
@@ -105,6 +105,7 @@ def test_a_delivery_is_shown_with_its_attempts(tocsin: Tocsin, store: SqlStore) 
             "outcome": "failed",
             "status": None,
             "error": "timed out",
+            "note": "",
             "response_head": "",
         },
         {
@@ -114,6 +115,7 @@ def test_a_delivery_is_shown_with_its_attempts(tocsin: Tocsin, store: SqlStore) 
             "outcome": "refused",
             "status": 404,
             "error": "refused",
+            "note": "",
             "response_head": "no such\nhook",
         },
     ]
@@ -137,6 +139,22 @@ def test_attempts_are_a_line_each_in_a_table(tocsin: Tocsin, store: SqlStore) ->
     )
     delivered = tocsin("delivery", "show", ids(store)[OTHER], "-c", "attempts", "-f", "table")
     assert "1. 2026-01-02T13:00:00Z 0.250 s delivered 200" in delivered
+
+
+def test_what_the_receiver_is_at_is_shown(tocsin: Tocsin, store: SqlStore) -> None:
+    progress = {"queue_item": 12, "build": 7}
+    look = InProgress("build 7 runs", progress, timedelta(seconds=5), 200)
+    finish(store, OTHER, 1, look, LookAgainAt(NOON + timedelta(hours=1), NOON))
+    finish(store, OTHER, 2, Delivered(200, note="build 7: SUCCESS"), Done())
+    shown = json.loads(tocsin("delivery", "show", ids(store)[OTHER], "-f", "json"))
+    assert shown["progress"] == progress
+    assert [(one["outcome"], one["note"]) for one in shown["attempts"]] == [
+        ("in-progress", "build 7 runs"),
+        ("delivered", "build 7: SUCCESS"),
+    ]
+    table = tocsin("delivery", "show", ids(store)[OTHER])
+    assert "1. 2026-01-02T13:00:00Z 0.250 s in-progress 200: build 7 runs" in table
+    assert "queue_item: 12" in table
 
 
 def test_an_unknown_delivery_is_an_error(tocsin: Tocsin) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import InvalidValue
-from pipeline.notification import Delivered, Failed
+from pipeline.notification import Delivered, Delivery, Failed, InProgress, Outcome
 from pipeline.notifier import Notifier
 from pipeline.receiver import Callback, Receiver, Reply
 from pipeline.store.settings import DatabaseSettings
@@ -102,6 +102,43 @@ def test_a_failed_delivery_is_tried_again_on_schedule_until_it_arrives(
     assert [type(attempt.outcome) for attempt in attempts] == [Failed, Failed, Delivered]
     assert [attempt.number for attempt in attempts] == [1, 2, 3]
     assert record.state == "delivered"
+
+
+class _Job:
+    """A target whose receiver is at it for three looks."""
+
+    def __init__(self) -> None:
+        self.seen: list[Delivery] = []
+
+    def for_action(self, action: str) -> _Job:
+        return self
+
+    def deliver(self, delivery: Delivery) -> Outcome:
+        self.seen.append(delivery)
+        looks = len(self.seen)
+        if looks > 3:
+            return Delivered(note="it ran")
+        return InProgress("it runs", {"look": looks}, timedelta(seconds=10))
+
+    def close(self) -> None:
+        pass
+
+
+def test_what_is_in_progress_is_looked_at_until_it_has_ended(
+    store: SqlStore, clock: Clock, log: Log
+) -> None:
+    """No retry is used up, and no thread waits meanwhile."""
+    job = _Job()
+    notify = notifier(store, clock=clock, log=log, targets=job, retry_delays_seconds=())
+    tell(store, "test://job")
+
+    made = [notify.run_once() for _ in range(9) if not clock.step(seconds=5)]
+
+    assert made == [1, 0, 1, 0, 1, 0, 1, 0, 0]
+    assert [seen.progress for seen in job.seen] == [None, {"look": 1}, {"look": 2}, {"look": 3}]
+    assert _states(store) == {"delivered": 1}
+    assert len(log.lines("delivery.in_progress")) == 3
+    assert log.lines("delivery.failed") == []
 
 
 def test_the_end_of_the_schedule_is_a_dead_letter(store: SqlStore, clock: Clock, log: Log) -> None:

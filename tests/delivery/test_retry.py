@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.notification import Delivered, Failed, Refused
+from pipeline.notification import Delivered, Failed, InProgress, Refused
 from pipeline.retry import (
     DEFAULT_DELAYS,
+    LATEST_LOOK,
     LONGEST_ASKED,
+    LONGEST_IN_PROGRESS,
+    SOONEST_LOOK,
     DeadLetter,
     Done,
+    LookAgainAt,
     RetryAt,
     next_step,
 )
@@ -94,3 +98,40 @@ def test_every_schedule_ends(delays: list[timedelta], jitter: float) -> None:
     after_all = len(delays) + 1
 
     assert isinstance(next_step(Failed("x"), after_all, NOON, jitter, delays), DeadLetter)
+
+
+def _in_progress(note: str = "build 7 runs", **look_again: float) -> InProgress:
+    return InProgress(note, {"build": 7}, timedelta(**look_again))
+
+
+@pytest.mark.parametrize(
+    ("asked", "waited"),
+    [
+        (timedelta(), SOONEST_LOOK),
+        (timedelta(seconds=20), timedelta(seconds=20)),
+        (timedelta(days=400), LATEST_LOOK),
+    ],
+)
+def test_what_is_in_progress_is_looked_at_again_within_bounds(
+    asked: timedelta, waited: timedelta
+) -> None:
+    step = next_step(InProgress("queued", {}, asked), 1, NOON, 0.0)
+
+    assert step == LookAgainAt(NOON + waited, since=NOON)
+
+
+def test_a_look_is_no_failure_of_the_schedule() -> None:
+    since = NOON - timedelta(days=1)
+
+    step = next_step(_in_progress(seconds=5), 99, NOON, 0.0, (), since)
+
+    assert step == LookAgainAt(NOON + timedelta(seconds=5), since)
+
+
+def test_nothing_is_in_progress_for_ever() -> None:
+    nearly = NOON - LONGEST_IN_PROGRESS + timedelta(seconds=1)
+
+    assert isinstance(next_step(_in_progress(), 1, NOON, 0.0, (), nearly), LookAgainAt)
+    assert next_step(_in_progress(), 1, NOON, 0.0, (), NOON - LONGEST_IN_PROGRESS) == DeadLetter(
+        "in progress for 7 days: build 7 runs"
+    )

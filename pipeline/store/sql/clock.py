@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import exists, update
 
+from pipeline.retry import LATEST_LOOK
 from pipeline.store import schema
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.part import Part
@@ -30,8 +31,12 @@ class SqlClock(Part):
         tried_later = exists().where(
             _attempt.delivery_id == _delivery.delivery_id, _attempt.started_at > now
         )
+        # A look that finds nothing new is not recorded as tried; yet the next is never far off.
+        looked_later = _delivery.in_progress_since.is_not(None) & (
+            _delivery.due_at > now + LATEST_LOOK + _LEASE_SLACK
+        )
         put_off = (leased & (_delivery.due_at > now + lease + _LEASE_SLACK)) | (
-            ~leased & ((_delivery.created_at > now) | tried_later)
+            ~leased & ((_delivery.created_at > now) | tried_later | looked_later)
         )
         these = (_delivery.state == "pending") & (_delivery.due_at > now) & put_off
         with self._database.write() as connection:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.notification import Attempt, Delivery
+from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery
 from pipeline.store import schema
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from
@@ -24,7 +24,6 @@ _delivery, _notification, _attempt = (
     schema.attempt.c,
 )
 _STATES = ("pending", "delivered", "dead")
-_OUTCOMES = ("delivered", "refused", "failed")
 _PURGED_AT_A_TIME = 1_000
 
 _EVERYTHING = select(
@@ -59,12 +58,12 @@ class SqlDeliveries(Part):
         outcome: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
-        """Deliveries, newest first. `outcome` (of any attempt) is delivered, refused or failed.
+        """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
         `receiver` is what `dispatch.receiver` makes of their action.
         """
         _check_choice("state", state, _STATES)
-        _check_choice("outcome", outcome, _OUTCOMES)
+        _check_choice("outcome", outcome, OUTCOME_NAMES)
         wanted = _equal(
             (_delivery.state, state),
             (_notification.alarm_id, alarm_id),
@@ -113,6 +112,8 @@ class SqlDeliveries(Part):
             "due_at": now,
             "lease": "",
             "finished_at": None,
+            "progress": None,
+            "in_progress_since": None,
         }
         statement = update(schema.delivery).where(*chosen).values(again)
         with self._database.write() as connection:

@@ -27,11 +27,11 @@ from sqlalchemy import (
     update,
 )
 
-from pipeline.notification import Attempt, Delivery, Refused
-from pipeline.retry import DeadLetter, Done, RetryAt, Step
+from pipeline.notification import Attempt, Delivery, InProgress, Refused
+from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step
 from pipeline.store import schema
 from pipeline.store.documents import storable_key
-from pipeline.store.rows import attempt_row, notification_from
+from pipeline.store.rows import attempt_row, notification_from, progress_from, progress_text
 from pipeline.store.sql import driven
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import (
@@ -55,6 +55,8 @@ _DELIVERY_COLUMNS = (
     _delivery.action,
     _delivery.attempts,
     _delivery.attempts_before,
+    _delivery.progress,
+    _delivery.in_progress_since,
 )
 _CLAIMED_COLUMNS = (*_DELIVERY_COLUMNS, *schema.notification.c)
 _HELD_COLUMNS = _delivery.delivery_id, _delivery.state, _delivery.attempts, _delivery.lease
@@ -174,6 +176,8 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
         lease=lease,
         disabled=disabled.get(storable_key(row.action), ""),
         trace=row.trace_context or "",
+        progress=progress_from(row.progress),
+        in_progress_since=row.in_progress_since,
     )
 
 
@@ -270,8 +274,9 @@ def _settle(connection: Connection, results: Sequence[Result]) -> None:
             continue
         if (delivery.delivery_id, attempt.started_at) in recorded:
             continue
-        row["attempts"] += 1
-        attempts.append(attempt_row(attempt, row["attempts"]))
+        if _is_news(delivery, attempt):
+            row["attempts"] += 1
+            attempts.append(attempt_row(attempt, row["attempts"]))
         row |= _settled(row, delivery, attempt, step)
     insert_all(connection, schema.attempt, attempts)
     changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
@@ -311,6 +316,12 @@ def _recorded(
     return {(row.delivery_id, row.started_at) for row in found}
 
 
+def _is_news(delivery: Delivery, attempt: Attempt) -> bool:
+    """Whether there is something to record: a look may find all as it was."""
+    outcome = attempt.outcome
+    return not (isinstance(outcome, InProgress) and outcome.progress == delivery.progress)
+
+
 def _settled(
     row: dict[str, Any], delivery: Delivery, attempt: Attempt, step: Step
 ) -> dict[str, Any]:
@@ -319,13 +330,28 @@ def _settled(
     held = row["state"] == "pending" and row["lease"] == delivery.lease
     match step:
         case Done():
-            return _ended("delivered", ended_at, "")
+            return _ended("delivered", ended_at, "") | _progress(delivery, attempt, None)
         case RetryAt(at=at) if held:
             reason = getattr(attempt.outcome, "reason", "")
-            return {"due_at": at, "lease": "", "last_error": reason}
+            again = {"due_at": at, "lease": "", "last_error": reason}
+            return again | _progress(delivery, attempt, None)
+        case LookAgainAt(at=at, since=since) if held:
+            uncounted = {"attempts_before": row["attempts"] - delivery.attempts}
+            again = {"due_at": at, "lease": "", "last_error": "", **uncounted}
+            return again | _progress(delivery, attempt, since)
         case DeadLetter(reason=reason) if held:
-            return _ended("dead", ended_at, reason)
+            return _ended("dead", ended_at, reason) | _progress(delivery, attempt, None)
     return {}
+
+
+def _progress(delivery: Delivery, attempt: Attempt, since: datetime | None) -> dict[str, Any]:
+    """What changes of a delivery's progress; nothing for most, whose receivers take no time."""
+    changed: dict[str, Any] = {}
+    if (left := attempt.outcome.progress) is not None:
+        changed["progress"] = progress_text(left)
+    if since != delivery.in_progress_since:
+        changed["in_progress_since"] = since
+    return changed
 
 
 def _ended(state: str, at: datetime, error: str) -> dict[str, Any]:

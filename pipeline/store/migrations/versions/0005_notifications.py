@@ -15,9 +15,13 @@ down_revision = "0004"
 
 PLAIN_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
+INSTANT = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+
 
 def upgrade() -> None:
     op.add_column("notification", sa.Column("kind", PLAIN_TEXT))
+    op.add_column("delivery", sa.Column("progress", PLAIN_TEXT))
+    op.add_column("delivery", sa.Column("in_progress_since", INSTANT))
 
 
 def downgrade() -> None:
