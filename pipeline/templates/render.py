@@ -11,7 +11,7 @@ from functools import lru_cache
 from html import escape
 from typing import Any
 
-from jinja2 import TemplateError
+from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.errors import InvalidValue
@@ -34,17 +34,28 @@ class Templates:
     def __init__(self) -> None:
         self._environment = ImmutableSandboxedEnvironment(autoescape=False)
         self._compiled = lru_cache(maxsize=1_000)(self._environment.from_string)
+        strict = self._environment.overlay(undefined=StrictUndefined)
+        self._strictly = lru_cache(maxsize=1_000)(strict.from_string)
 
     def render(self, notification: Notification) -> Rendered:
         """The notification's title and body, by the templates of its kind."""
         title, text = _title(notification), _text(notification)
         return Rendered(title, text, f"<pre>{escape(text)}</pre>", text)
 
-    def expand(self, template: str, notification: Notification, secrets: Mapping[str, str]) -> str:
+    def expand(
+        self,
+        template: str,
+        notification: Notification,
+        secrets: Mapping[str, str],
+        *,
+        strict: bool = False,
+    ) -> str:
         """A template of a target's own options, filled in.
 
-        It sees `title`, `message`, `severity`, `timestamp`, `kind`, `fields.*` and `secrets.*`.
-        Raises `InvalidValue` for one that fails, without the secrets' values.
+        It sees `title`, `message`, `severity`, `timestamp`, `kind`, `fields.*`, `traits.*` and
+        `secrets.*`. Raises `InvalidValue` for one that fails, without the secrets' values. A name
+        that is not there is empty; `strict`, it fails, for what must not be done with half of the
+        facts.
         """
         rendered = self.render(notification)
         context = {
@@ -54,10 +65,12 @@ class Templates:
             "timestamp": int(notification.created_at.timestamp()),
             "kind": notification.kind,
             "fields": notification.fields,
+            "traits": notification.fields.get("traits", {}),
             "secrets": secrets,
         }
         try:
-            return self._compiled(template).render(context)
+            compiled = self._strictly if strict else self._compiled
+            return compiled(template).render(context)
         except TemplateError as error:
             raise InvalidValue(f"the template fails: {error}") from error
 
