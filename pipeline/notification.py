@@ -148,6 +148,7 @@ class Delivery:
     trace that it goes on with (`pipeline.tracing`), `''` for none. `progress` is what the last
     outcome that had any left for the next attempt, and `in_progress_since` when the receiver
     began what it is at now, None while it is at nothing.
+    A `guarded` one has an action that somebody else than an admin set (delivery 9).
     """
 
     delivery_id: str
@@ -159,6 +160,7 @@ class Delivery:
     trace: str = ""
     progress: Progress | None = None
     in_progress_since: datetime | None = None
+    guarded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ class Alarm:
 
     `all_projects` lets the alarm see the events of every project, and those without one
     (alarms 9). `revision` is the store's: it grows with every change that a person makes.
+    `guarded` is said of actions that somebody else than an admin set (delivery 9).
     """
 
     alarm_id: str
@@ -103,6 +104,7 @@ class Alarm:
     all_projects: bool = False
     evaluate_timestamp: datetime | None = None
     revision: int = 0
+    guarded: bool = False
 
     def actions(self, state: State) -> tuple[str, ...]:
         """The actions to carry out when the alarm comes into `state`."""

@@ -6,7 +6,7 @@ fires; by the store, which keeps whom a delivery is for beside it; and by the no
 no more than so many attempts to one receiver at a time (delivery 8).
 """
 
-from pipeline.dispatch.action import named, receiver, scheme
+from pipeline.dispatch.action import is_guarded, named, receiver, scheme
 from pipeline.dispatch.entries import (
     Entry,
     FilterEntry,
@@ -23,6 +23,7 @@ __all__ = [
     "MatcherEntry",
     "Origin",
     "TargetEntry",
+    "is_guarded",
     "named",
     "receiver",
     "scheme",

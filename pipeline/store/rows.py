@@ -44,7 +44,7 @@ from pipeline.store.documents import from_json, to_json
 # --- alarms ----------------------------------------------------------------------------------
 
 _ALARM_FIELDS = tuple(field.name for field in fields(Alarm))
-_UNRECORDED = frozenset({"revision", "evaluate_timestamp", "rule", "time_constraints"})
+_UNRECORDED = frozenset({"revision", "evaluate_timestamp", "rule", "time_constraints", "guarded"})
 _TIMES_OF_CHANGE = ("timestamp", "state_timestamp")
 _DUMPED = '{"type": '
 """How reason data begins in `json.dumps`'s form; others leave out the blank."""
@@ -77,6 +77,7 @@ def alarm_row(alarm: Alarm, revision: int) -> dict[str, Any]:
         "timestamp": alarm.timestamp,
         "evaluate_timestamp": alarm.evaluate_timestamp,
         "revision": revision,
+        "guarded": alarm.guarded or None,
     }
 
 
@@ -108,6 +109,7 @@ def alarm_from(row: Sequence[Any]) -> Alarm:
         timestamp,
         evaluate_timestamp,
         revision,
+        guarded,
     ) = row
     return Alarm(
         alarm_id=alarm_id,
@@ -131,6 +133,7 @@ def alarm_from(row: Sequence[Any]) -> Alarm:
         all_projects=all_projects,
         evaluate_timestamp=evaluate_timestamp,
         revision=revision,
+        guarded=bool(guarded),
     )
 
 

@@ -66,6 +66,8 @@ alarm = Table(
     Column("evaluate_timestamp", Instant),
     # The revision at which a person last changed this alarm. Firings leave it as it is.
     Column("revision", BigInteger, nullable=False),
+    # Whether somebody else than an admin set the actions (delivery 9).
+    Column("guarded", Boolean),
     # A name may be of any length, which only a hash index takes.
     Index("ix_alarm_name", "name", postgresql_using="hash"),
     Index("ix_alarm_project_id", "project_id"),
@@ -169,6 +171,8 @@ delivery = Table(
     # it is.
     Column("progress", PlainText),
     Column("in_progress_since", Instant),
+    # Whether the outbound guard looks at it (delivery 9): its action is such an alarm's own.
+    Column("guarded", Boolean),
     Index("ix_delivery_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     Index("ix_delivery_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
     Index("ix_delivery_notification_id", "notification_id"),

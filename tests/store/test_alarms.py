@@ -39,6 +39,7 @@ EVERY_FIELD = {
     "project_id": "p-1",
     "user_id": "u-1",
     "all_projects": True,
+    "guarded": True,
     "evaluate_timestamp": NOON + timedelta(microseconds=1),
 }
 

@@ -34,6 +34,18 @@ def test_claim_takes_the_oldest_due_first(store: SqlStore) -> None:
     assert claimed == [due[1], due[2], due[3]]
 
 
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_delivery_knows_whether_its_action_is_guarded(store: SqlStore, guarded: bool) -> None:
+    """delivery 9: a target that has a name leads where an admin said."""
+    actions = ["https://a.example/", "target:mail"]
+    alarm = store.create(an_alarm(alarm_actions=actions, guarded=guarded))
+    fire(store, alarm)
+
+    claimed = {told.action: told.guarded for told in store.claim(10, LEASE, NOON + LEASE)}
+
+    assert claimed == {"https://a.example/": guarded, "target:mail": False}
+
+
 def test_next_due_is_the_first_after_now(store: SqlStore) -> None:
     assert store.next_due(NOON) is None
     for minutes in (0, 7, 3):

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipeline.alarms.alarm import Alarm, Transition
-from pipeline.dispatch import receiver
+from pipeline.dispatch import is_guarded, receiver
 from pipeline.event import Event
 from pipeline.self_notification import is_self_notification
 from pipeline.store import schema
@@ -167,6 +167,7 @@ class SqlTransaction:
                 "lease": "",
                 "finished_at": None,
                 "last_error": "",
+                "guarded": is_guarded(transition.alarm, action) or None,
             }
 
 

@@ -57,6 +57,7 @@ _DELIVERY_COLUMNS = (
     _delivery.attempts_before,
     _delivery.progress,
     _delivery.in_progress_since,
+    _delivery.guarded,
 )
 _CLAIMED_COLUMNS = (*_DELIVERY_COLUMNS, *schema.notification.c)
 _HELD_COLUMNS = _delivery.delivery_id, _delivery.state, _delivery.attempts, _delivery.lease
@@ -178,6 +179,7 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
         trace=row.trace_context or "",
         progress=progress_from(row.progress),
         in_progress_since=row.in_progress_since,
+        guarded=bool(row.guarded),
     )
 
 

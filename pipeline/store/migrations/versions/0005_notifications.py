@@ -22,6 +22,8 @@ def upgrade() -> None:
     op.add_column("notification", sa.Column("kind", PLAIN_TEXT))
     op.add_column("delivery", sa.Column("progress", PLAIN_TEXT))
     op.add_column("delivery", sa.Column("in_progress_since", INSTANT))
+    op.add_column("alarm", sa.Column("guarded", sa.Boolean))
+    op.add_column("delivery", sa.Column("guarded", sa.Boolean))
 
 
 def downgrade() -> None:
