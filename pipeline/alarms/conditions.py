@@ -112,6 +112,8 @@ OPERATORS: Mapping[str, Operator] = {
 
 
 def _as_text(value: Any) -> str:
+    if value.__class__ is str:
+        return value
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 

@@ -78,6 +78,35 @@ def test_a_query_may_have_hundreds_of_conditions() -> None:
     assert index.matches(an_event(event_type="a", **{**traits, "t499": "2"})) == []
 
 
+def test_an_alarm_is_found_once_though_two_traits_have_its_value() -> None:
+    index = AlarmIndex()
+    for number in range(5):
+        same = str(number)
+        both = a_rule("a", a_condition("traits.x", same), a_condition("traits.y", same))
+        index.put(f"both-{number}", "p", both)
+        index.put(f"x-{number}", "p", a_rule("a", a_condition("traits.x", same)))
+        index.put(f"y-{number}", "p", a_rule("a", a_condition("traits.y", same)))
+    event = an_event(event_type="a", project_id="p", x="3", y="3")
+    assert sorted(index.matches(event)) == ["both-3", "x-3", "y-3"]
+
+
+@pytest.mark.parametrize("projects", [1, 2, 5, 40])
+def test_an_event_reaches_its_projects_alarms_about_a_value_that_all_ask_for(
+    projects: int,
+) -> None:
+    index = AlarmIndex()
+    for number in range(200):
+        project, value = f"p-{number % projects}", str(number // projects % 5)
+        index.put(f"alarm-{number}", project, a_rule("a*", a_condition("traits.x", value)))
+        index.put(f"others-{number}", project, a_rule("b", a_condition("traits.x", value)))
+    own = [f"alarm-{n}" for n in range(200) if n % projects == 0 and n // projects % 5 == 3]
+    event = an_event(event_type="a", project_id="p-0", x="3")
+    assert sorted(index.matches(event)) == sorted(own)
+    for number in range(0, 200, 2):
+        index.remove(f"alarm-{number}")
+    assert sorted(index.matches(event)) == sorted(k for k in own if int(k[6:]) % 2)
+
+
 def test_costly_names_the_buckets_that_scan_most() -> None:
     index = AlarmIndex()
     for number in range(100):

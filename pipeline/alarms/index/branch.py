@@ -1,10 +1,10 @@
 """Branches: some rows of any shape and event type, kept as small as their number allows.
 
 A branch is a row, a short list, or, beyond that, a table that divides the rows
-(`pipeline.alarms.index.tables`). There may be a million branches, most of them a single row, which
-takes no memory more. A list has each row's event type before the row, `[type, row, type, row, …]`:
-what an event pays for among a million alarms is memory that is in no cache, and the rows of other
-event types are passed over without being touched.
+(`pipeline.alarms.index.rare` and `tables`). There may be a million branches, most of them a single
+row, which takes no memory more. A list has each row's event type before the row,
+`[type, row, type, row, …]`: what an event pays for among a million alarms is memory that is in no
+cache, and the rows of other event types are passed over without being touched.
 
 Called by `pipeline.alarms.index.index` and by the tables. Pure.
 """

@@ -11,7 +11,9 @@ Adding, changing and removing an alarm touches its own branch only. Not thread-s
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from sys import intern
 
 from pipeline.alarms.alarm import EventRule
@@ -19,8 +21,8 @@ from pipeline.alarms.conditions import glob
 from pipeline.alarms.index import branch as branches
 from pipeline.alarms.index.branch import Branch
 from pipeline.alarms.index.globs import Globs, is_glob
+from pipeline.alarms.index.rare import ByRareValue, RareValues
 from pipeline.alarms.index.shape import EVENT_TYPE, PROJECT, SHAPE, Row, Shape, Shapes
-from pipeline.alarms.index.tables import ByTrait
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
 
@@ -38,6 +40,8 @@ class AlarmIndex:
         self._globs = Globs()
         # By project; None: all projects.
         self._branches: dict[str | None, Branch] = {}
+        self._rare = RareValues()
+        self._table = partial(ByRareValue, self._rare)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -51,19 +55,24 @@ class AlarmIndex:
         Raises `InvalidValue` for a rule that cannot be compiled; the index is then as before.
         """
         old = self._rows.get(alarm_id)
-        row, shape = self._row(alarm_id, project, rule)
-        if row == old:
+        is_a_glob = is_glob(rule.event_type)
+        row, shape = self._row(alarm_id, project, rule, is_a_glob)
+        if old is not None and row == old:
             return
-        if is_glob(row[EVENT_TYPE]):
+        if is_a_glob:
             self._globs.add(row[EVENT_TYPE])
         # Before the old row goes, lest it take along the glob or the shape that both have.
         shape.alarms += 1
         if old is not None:
             self.remove(alarm_id)
         self._rows[alarm_id] = row
-        owner = row[PROJECT]
-        branch, shapes = self._branches.get(owner), self._shapes.by_number
-        self._branches[owner] = branches.with_row(branch, row, shapes, ByTrait, longest=3)
+        owner, shapes = row[PROJECT], self._shapes.by_number
+        branch = self._branches.get(owner)
+        if isinstance(branch, ByRareValue):
+            # The common case, without asking what else it may be.
+            branch.add(row, shapes)
+        else:
+            self._branches[owner] = branches.with_row(branch, row, shapes, self._table, longest=3)
 
     def remove(self, alarm_id: str) -> None:
         """Remove an alarm; one that is not here changes nothing."""
@@ -103,20 +112,24 @@ class AlarmIndex:
         return heapq.nlargest(limit, self._costs(), key=lambda cost: cost[2])
 
     def _costs(self) -> Iterator[tuple[str | None, str, int]]:
+        total: Counter[tuple[str | None, str]] = Counter()
         for project, branch in self._branches.items():
             for pattern, rows in branches.costs(branch).items():
-                yield project, pattern, rows
+                total[project, pattern] += rows
+        for project, pattern, rows in self._rare.costs(self._shapes.by_number):
+            total[project, pattern] += rows
+        return ((project, pattern, rows) for (project, pattern), rows in total.items())
 
-    def _row(self, alarm_id: str, project: str | None, rule: EventRule) -> tuple[Row, Shape]:
+    def _row(
+        self, alarm_id: str, project: str | None, rule: EventRule, is_a_glob: bool
+    ) -> tuple[Row, Shape]:
         plan = self._shapes.plan(rule.query)
+        # Projects and event types come again and again; each is kept once.
+        owner = project if project is None else intern(project)
         try:
-            constants = plan.constants(rule.query)
-            if is_glob(rule.event_type):
+            if is_a_glob:
                 glob(rule.event_type)
+            return plan.row(alarm_id, owner, intern(rule.event_type), rule.query), plan.shape
         except InvalidValue:
             self._shapes.drop_unused(plan.shape)
             raise
-        # Projects and event types come again and again; each is kept once.
-        owner = project if project is None else intern(project)
-        row = (alarm_id, plan.shape.number, owner, intern(rule.event_type), *constants)
-        return row, plan.shape

@@ -28,9 +28,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeAlias
 
-from pipeline.alarms.alarm import Condition
+from pipeline.alarms.alarm import Condition, ConditionValue
 from pipeline.alarms.conditions import (
     BOOLEAN,
     OPERATORS,
@@ -53,7 +54,9 @@ ALARM_ID, SHAPE, PROJECT, EVENT_TYPE, CONSTANTS = range(5)
 One: TypeAlias = Callable[[Event, Row], bool]
 Scan: TypeAlias = Callable[[Event, Iterable[Row], list[str]], object]
 
+_SIGNATURE = attrgetter("field", "op", "type")
 _PLANS_KEPT = 10_000
+_INTEGERS_KEPT = 4_096
 
 
 class Shape:
@@ -92,23 +95,44 @@ class Plan:
     """How a query with these fields, operators and types becomes a row of its shape.
 
     `steps` are, in the shape's order, each constant's place in the query, its type, and whether
-    that means a text.
+    that means a text, and whether its values come again and again.
     """
 
-    __slots__ = ("shape", "steps")
+    __slots__ = ("_known", "shape", "steps")
 
-    def __init__(self, shape: Shape, steps: Iterable[tuple[int, str]]) -> None:
+    def __init__(
+        self, shape: Shape, steps: Iterable[tuple[int, str]], known: dict[str, ConditionValue]
+    ) -> None:
         self.shape = shape
-        self.steps = [(place, type, TYPES[type].kind is TEXT) for place, type in steps]
+        self.steps = [
+            (place, type, TYPES[type].kind is TEXT, type == "integer") for place, type in steps
+        ]
+        self._known = known
 
-    def constants(self, query: Sequence[Condition]) -> list[Any]:
-        """The constants of a query. Raises `InvalidValue` for a value that does not convert."""
-        made: list[Any] = []
-        for place, type, is_text in self.steps:
+    def row(
+        self, alarm_id: str, project: str | None, event_type: str, query: Sequence[Condition]
+    ) -> Row:
+        """An alarm's row. Raises `InvalidValue` for a value that does not convert."""
+        made: list[Any] = [alarm_id, self.shape.number, project, event_type]
+        for place, type, is_text, is_integer in self.steps:
             value = query[place].value
-            # A text is its own constant: the common case, at a third of the cost.
-            plain = is_text and value.__class__ is str
-            made.append(value if plain else constant(value, type))
+            if value.__class__ is not str:
+                made.append(constant(value, type))
+            elif is_text:
+                # A text is its own constant: the common case.
+                made.append(value)
+            elif is_integer:
+                known = self._known.get(value)
+                made.append(self._learn(value) if known is None else known)
+            else:
+                made.append(constant(value, type))
+        return tuple(made)
+
+    def _learn(self, value: str) -> ConditionValue:
+        """An integer, the same object for the first thousands: thresholds come again."""
+        made = constant(value, "integer")
+        if len(self._known) < _INTEGERS_KEPT:
+            self._known[value] = made
         return made
 
 
@@ -120,11 +144,12 @@ class Shapes:
         self._generated_limit = generated_limit
         self._by_clauses: dict[tuple[Clause, ...], Shape] = {}
         self._plans: dict[tuple[tuple[str, str, str], ...], Plan] = {}
+        self._integers: dict[str, ConditionValue] = {}
         self._next_number = 0
 
     def plan(self, query: Sequence[Condition]) -> Plan:
         """How to make rows of such queries. Raises `InvalidValue` for an unknown op or type."""
-        signature = tuple([(c.field, c.op, c.type) for c in query])
+        signature = tuple(map(_SIGNATURE, query))
         plan = self._plans.get(signature)
         return self._new_plan(signature) if plan is None else plan
 
@@ -147,7 +172,7 @@ class Shapes:
         clauses = [clause(*condition) for condition in signature]
         order = sorted(range(len(clauses)), key=lambda place: _rank(clauses[place]))
         shape = self._shape(tuple([clauses[place] for place in order]))
-        plan = Plan(shape, [(place, signature[place][2]) for place in order])
+        plan = Plan(shape, [(place, signature[place][2]) for place in order], self._integers)
         if len(self._plans) >= _PLANS_KEPT:
             self._plans.clear()
         self._plans[signature] = plan

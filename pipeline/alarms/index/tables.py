@@ -1,12 +1,13 @@
 """Tables: what divides the rows of a branch, each by something of its own.
 
-    ByTrait   the rows of a project (or of all projects), by a value that their query asks for
+    ByTrait   the rows of a project (or of all projects) that no rare value finds (`rare.py`), by
+              a value that their query asks for
     ByType    the rows that have no such value, or share it, by event type or glob
     ByShape   the rows of one event type or glob, by shape: from here on nodes (`node.py`)
 
 An event meets only the rows whose value, event type or glob is its own.
 
-Called by `pipeline.alarms.index.index` and `branch`. Pure.
+Called by `pipeline.alarms.index.rare` and `branch`. Pure.
 """
 
 from __future__ import annotations
@@ -36,7 +37,11 @@ class ByType:
 
     def add(self, row: Row, shapes: Shapes) -> None:
         types, pattern = self._types, row[EVENT_TYPE]
-        types[pattern] = branches.with_row(types.get(pattern), row, shapes, ByShape)
+        branch = types.get(pattern)
+        if isinstance(branch, ByShape):
+            branch.add(row, shapes)
+        else:
+            types[pattern] = branches.with_row(branch, row, shapes, ByShape)
 
     def holds(self, row: Row, shapes: Shapes) -> bool:
         branch = self._types.get(row[EVENT_TYPE])
@@ -112,8 +117,13 @@ class ByTrait(ByType):
             self.add(row, shapes)
 
     def _add(self, row: Row, shapes: Shapes, traits: dict[str, dict[Any, Branch]]) -> None:
+        asked_for = shapes[row[SHAPE]].traits
+        if not asked_for:
+            # Not super(), which takes as long as the work.
+            ByType.add(self, row, shapes)
+            return
         best, fewest = None, branches.TABLE_WEIGHT + 1
-        for position, trait in shapes[row[SHAPE]].traits:
+        for position, trait in asked_for:
             table, value = traits.get(trait), row[position]
             if table is None:
                 # It would cost every event a look-up more, and so counts as many rows as there
