@@ -11,16 +11,18 @@ from __future__ import annotations
 import http.client
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, quote_plus
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from pipeline import __version__
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
+from pipeline.masking import MASK
 from pipeline.notification import Failed, Outcome, Refused
 from pipeline.targets.answer import Answer
 from pipeline.targets.connection import (
@@ -43,13 +45,18 @@ _HEADERS = {"user-agent": f"tocsin/{__version__}", "accept": "*/*", "accept-enco
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send, once and for all attempts. `verify` None means what the settings say."""
+    """What to send, once and for all attempts. `verify` None means what the settings say.
+
+    `secrets` are those that stand in the headers or the body: of what comes back they are masked,
+    like those in the URL.
+    """
 
     url: str
     body: bytes
     headers: Mapping[str, str]
     method: str = "POST"
     verify: bool | None = None
+    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class HttpSender:
@@ -91,7 +98,7 @@ class HttpSender:
         if _COOKIE in lower:
             lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
         plain = lower.get("content-encoding", "identity").strip().lower() in ("", "identity")
-        kept = _kept(body, plain, there) if body else ""
+        kept = _kept(body, plain, there, request.secrets) if body else ""
         return judge(Answer(url, answer.status, lower, kept, body if plain else b""))
 
     def close(self) -> None:
@@ -196,12 +203,20 @@ def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, b
     return answer, b"".join(parts)
 
 
-def _kept(body: bytes, plain: bool, there: Endpoint) -> str:
+def _kept(body: bytes, plain: bool, there: Endpoint, secrets: tuple[str, ...]) -> str:
     """The first KiB of a body as text, without secrets: not even a part of one at its end."""
     if not plain:
         return f"<{len(body)} bytes, not unpacked>"
-    hidden = there.hidden(body.decode("utf-8", "replace")).encode()
+    hidden = _without(there.hidden(body.decode("utf-8", "replace")), secrets).encode()
     return there.masked(_printable(hidden[:KEPT_BYTES].decode("utf-8", "replace")))
+
+
+def _without(text: str, secrets: tuple[str, ...]) -> str:
+    """The text without the secrets, as they are and as URLs and forms spell them."""
+    for secret in filter(None, secrets):
+        for spelled in {secret, quote(secret, safe=""), quote_plus(secret)}:
+            text = text.replace(spelled, MASK)
+    return text
 
 
 def _printable(text: str) -> str:

@@ -624,3 +624,19 @@ def test_no_secret_of_a_url_is_in_an_outcome(sender: HttpSender, ended: threadin
     for secret in ("hunter22", "k-9f8e7d", "w/ithin", "w%2Fithin", "q8Zr2Lx", "dXNlcjpodW50"):
         assert secret not in shown
     assert "user" in outcomes[0].response_head
+
+
+def test_no_secret_of_a_header_or_a_body_is_in_an_outcome(sender: HttpSender) -> None:
+    def echo(callback: Callback) -> Reply:
+        return Reply(400, body=f"{callback.headers}{callback.body!r}".encode())
+
+    token = "k/9 f8e7d&x"
+    body, headers = b"token=k%2F9+f8e7d%26x", {"authorization": f"Bearer {token}"}
+    with Receiver(answer=echo) as receiver:
+        request = Request(receiver.url, body, headers, secrets=(token, ""))
+        outcome = sender.send(request, _judged)
+
+    assert isinstance(outcome, Refused)
+    assert "Bearer ***" in outcome.response_head
+    assert "token=***" in outcome.response_head
+    assert "f8e7d" not in repr(outcome)
