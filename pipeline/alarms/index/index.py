@@ -100,7 +100,11 @@ class AlarmIndex:
             branch = self._branches.get(owner)
             if branch is not None:
                 watched = self._globs.matching(event.event_type)
-                branches.search(branch, event, watched, shapes, out)
+                if isinstance(branch, ByRareValue):
+                    # The common case without a call more.
+                    branch.search(event, watched, shapes, out)
+                else:
+                    branches.search(branch, event, watched, shapes, out)
         return out
 
     def costly(self, limit: int = 10) -> list[tuple[str | None, str, int]]:
