@@ -26,6 +26,7 @@ from pipeline.check import check
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
+from pipeline.kinds import Kinds, kinds_in
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
@@ -48,6 +49,7 @@ from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.targets import Targets
 from pipeline.targets.base import Tools as DeliveryTools
+from pipeline.templates import Templates
 from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
@@ -150,6 +152,17 @@ class Application:
         tools = self._publishing_tools()
         file = yaml_source.load_file(self.settings.routing.file)
         return load_routes(file, lambda url: from_url(url, tools))
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        """The kinds of notifications. Raises `ConfigError`."""
+        file = self.settings.kinds.file
+        return kinds_in(yaml_source.load_file(file) if file else None)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """What puts notifications into words. Raises `ConfigError`."""
+        return Templates(self.settings.templates, self.kinds, self._log)
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         tools = publisher_tools(self.settings)
@@ -331,7 +344,8 @@ class Application:
 
     def notifier(self) -> Notifier:
         """The outbound loop."""
-        targets = Targets(DeliveryTools.by(self.settings.delivery, self.clock, self._log))
+        delivery, templates = self.settings.delivery, self.templates
+        targets = Targets(DeliveryTools.by(delivery, self.clock, self._log, templates))
         self._open.callback(targets.close)
         return Notifier(
             outbox=self.store,

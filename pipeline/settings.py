@@ -46,6 +46,7 @@ from pipeline.routing import RoutingSettings
 from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
 from pipeline.targets.settings import DeliverySettings
+from pipeline.templates import TemplatesSettings
 from pipeline.tracing import TracingSettings
 
 PREFIX = "TOCSIN_"
@@ -86,6 +87,7 @@ class Settings:
     self_notifications: SelfNotificationSettings = field(default_factory=SelfNotificationSettings)
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     kinds: KindsSettings = field(default_factory=KindsSettings)
+    templates: TemplatesSettings = field(default_factory=TemplatesSettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)

@@ -70,9 +70,9 @@ class Kind:
     @property
     def example_fields(self) -> Mapping[str, Any]:
         """Fields that keep to the contract, for a preview."""
-        return {name: TYPES[each.type].example for name, each in self.fields.items()} | dict(
-            self.example
-        )
+        if self.example:
+            return self.example
+        return {name: TYPES[each.type].example for name, each in self.fields.items()}
 
     def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
         """The fields that a person typed, each as its type says, checked.

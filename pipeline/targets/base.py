@@ -66,10 +66,18 @@ class Tools:
     http: HttpSender
 
     @classmethod
-    def by(cls, settings: DeliverySettings, clock: Callable[[], datetime], log: Any) -> Tools:
-        """The tools that the settings ask for. Raises `InvalidValue` for certificates that cannot
-        be used."""
-        return cls(settings, clock, log, Templates(), HttpSender(settings))
+    def by(
+        cls,
+        settings: DeliverySettings,
+        clock: Callable[[], datetime],
+        log: Any,
+        templates: Templates | None = None,
+    ) -> Tools:
+        """The tools that the settings ask for; without `templates`, the shipped ones.
+
+        Raises `InvalidValue` for certificates that cannot be used.
+        """
+        return cls(settings, clock, log, templates or Templates(log=log), HttpSender(settings))
 
 
 class HttpTarget(ABC):

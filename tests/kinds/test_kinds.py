@@ -247,9 +247,9 @@ def test_all_problems_of_a_file_are_told_with_their_places() -> None:
         "kinds.yaml:4:13 kinds[0].policy: unknown policy 'sometimes'. Use one of always, auto,"
         " never.",
         "kinds.yaml:6:21 kinds[1].fields.a b: 'a b' is not a name. Use letters, digits and _.",
-        "kinds.yaml:6:34 kinds[1].fields.size: unknown type 'byte'. Use one of text,"
+        "kinds.yaml:6:33 kinds[1].fields.size: unknown type 'byte'. Use one of text,"
         " integer, number, boolean, time, duration, bytes, list, object. Did you mean 'bytes'?",
-        "kinds.yaml:6:46 kinds[1].fields.host.typ: Unknown attribute: typ. Did you mean 'type'?",
+        "kinds.yaml:6:51 kinds[1].fields.host.typ: Unknown attribute: typ. Did you mean 'type'?",
         "kinds.yaml:7:9 kinds[2].id: the kind 'mine' stands at line 5 already."
         " Make one of the two.",
         "kinds.yaml:8:12 kinds[2].titel: Unknown attribute: titel. Did you mean 'title'?",
