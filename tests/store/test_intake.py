@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.alarms.alarm import Severity, State
 from pipeline.notification import AlarmTransition
 from pipeline.store.base import Publication, RejectedEvent
+from pipeline.store.documents import storable_text
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
@@ -98,6 +99,27 @@ def test_fired_tells_only_of_the_pairs_that_fired(store: SqlStore) -> None:
     with store.begin() as transaction:
         assert transaction.fired(pairs) == {(one.alarm_id, event.message_id)}
         assert transaction.fired([]) == set()
+
+
+@pytest.mark.parametrize("beside", [0, 2])
+def test_transition_is_written_alike_alone_and_among_others(store: SqlStore, beside: int) -> None:
+    """A batch of one has a statement of its own; whatever text is in it, the rows are the same."""
+    text = "nul \x00, 'quoted' %s %(a)s \ud800 \U0001f600 " + "long" * 1_000
+    alarm = store.create(an_alarm(alarm_actions=("log://",)))
+    others = [store.create(an_alarm(alarm_actions=("log://",))) for _ in range(beside)]
+    transition = a_transition(alarm, an_event(message_id=text), reason=text)
+
+    with store.begin() as transaction:
+        transaction.save_transitions([transition, *map(a_transition, others)])
+
+    claimed = {each.notification.alarm_id: each for each in store.claim(10, LEASE, NOON)}
+    assert len(claimed) == 1 + beside
+    told, kept = claimed[alarm.alarm_id].notification, storable_text(text)
+    assert (told.reason, told.created_at) == (kept, transition.at)
+    assert store.get(alarm.alarm_id).state_reason == kept
+    with store.begin() as transaction:
+        assert transaction.lock_alarms({alarm.alarm_id})[alarm.alarm_id].state_reason == kept
+        assert transaction.fired({(alarm.alarm_id, text)}) == {(alarm.alarm_id, text)}
 
 
 def test_last_of_several_transitions_of_one_alarm_wins(store: SqlStore) -> None:

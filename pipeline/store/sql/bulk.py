@@ -12,11 +12,10 @@ Used by the other modules of `pipeline.store.sql` for whatever comes in batches.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, NamedTuple, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy import (
@@ -34,7 +33,6 @@ from sqlalchemy import (
     column,
     func,
     insert,
-    literal_column,
     select,
     tuple_,
     update,
@@ -42,12 +40,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.store.documents import KEY_LENGTH
-from pipeline.store.sql import driven
+from pipeline.store.sql import driven, single
 from pipeline.store.sql.driven import Build
-from pipeline.store.types import WireKey, encoder
+from pipeline.store.sql.written import (
+    Rows,
+    Shape,
+    Written,
+    encoded,
+    key_parameter,
+    shape_of,
+    table_rows,
+    with_parts,
+)
+from pipeline.store.types import WireKey
 
 Item = TypeVar("Item")
-Rows = Sequence[Mapping[str, Any]]
 
 _AT_A_TIME = 1_000
 _NUL = rb"\u0000"
@@ -68,14 +75,6 @@ def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
             driven.execute(connection, given, _insert_given, table, names)
 
 
-class Written(NamedTuple):
-    """Rows to insert; or, with a `key` (one of their columns), to set where it is the row's."""
-
-    table: Table
-    rows: Rows
-    key: str = ""
-
-
 def write_all(
     connection: Connection, written: Sequence[Written], beside: Build | None = None
 ) -> None:
@@ -85,9 +84,12 @@ def write_all(
     `beside` makes what PostgreSQL is to select by the way.
     """
     some = [each for each in written if each.rows]
-    together = all(len(each.rows) <= _AT_A_TIME for each in some)
-    if some and together and connection.dialect.name != "sqlite":
-        shapes = tuple(_shape(each) for each in some)
+    most = max((len(each.rows) for each in some), default=0)
+    if most == 1 and connection.dialect.name != "sqlite":
+        single.write(connection, some, beside)
+        return
+    if some and most <= _AT_A_TIME and connection.dialect.name != "sqlite":
+        shapes = tuple(shape_of(each) for each in some)
         given: dict[str, Any] = {}
         for at, (each, (_, names, key)) in enumerate(zip(some, shapes, strict=True)):
             given[f"{_GIVEN}_{at}"] = _rows_document(each.table, names, each.rows)
@@ -175,6 +177,9 @@ def select_given(
     """
     rows: list[Sequence[Any]] = []
     for portion in portions(keys):
+        if len(portion) == 1:
+            rows += single.select_one(connection, wanted, columns, portion[0], lock=lock)
+            continue
         given = given_keys(connection, columns, portion)
         rows += driven.execute(connection, given, _select_given, wanted, columns, lock)
     return rows
@@ -220,11 +225,11 @@ def given_keys(
     connection: Connection, columns: Sequence[Column[Any]], keys: Iterable[Sequence[Any]]
 ) -> dict[str, Any]:
     """The keys as parameters of a statement that says `among` or `among_given`."""
-    encoded = _encoded(columns, keys)
+    values_of = encoded(columns, keys)
     if connection.dialect.name == "sqlite":
-        return {_GIVEN: _document(tuple(str(c.name) for c in columns), encoded)}
-    arrays = [[values[at] for values in encoded] for at in range(len(columns))]
-    return dict(zip(map(_key_array, columns), arrays, strict=True))
+        return {_GIVEN: _document(tuple(str(c.name) for c in columns), values_of)}
+    arrays = [[values[at] for values in values_of] for at in range(len(columns))]
+    return dict(zip(map(key_parameter, columns), arrays, strict=True))
 
 
 def portions(items: Collection[Item]) -> Iterator[list[Item]]:
@@ -253,7 +258,7 @@ def _sqlite_update(table: Table, names: tuple[str, ...]) -> str:
 def _execute_many(
     connection: Connection, sql: str, table: Table, names: tuple[str, ...], rows: Rows
 ) -> None:
-    driven.execute_many(connection, sql, _table_rows(table, names, rows))
+    driven.execute_many(connection, sql, table_rows(table, names, rows))
 
 
 def _quoted(names: Iterable[str]) -> str:
@@ -272,17 +277,7 @@ def _numbers(
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
-_Shape: TypeAlias = tuple[Table, tuple[str, ...], str]
-"""What a `Written` is about: its table, its columns, its key."""
-
-
-def _shape(written: Written) -> _Shape:
-    names = tuple(map(str, written.rows[0]))
-    key = written.key
-    return written.table, (*(n for n in names if n != key), key) if key else names, key
-
-
-def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...], beside: Build | None) -> Executable:
+def _write_given(_on_sqlite: bool, shapes: tuple[Shape, ...], beside: Build | None) -> Executable:
     parts = []
     for at, (table, names, key) in enumerate(shapes):
         document, keys = f"{_GIVEN}_{at}", f"{_KEYS}_{at}"
@@ -292,8 +287,7 @@ def _write_given(_on_sqlite: bool, shapes: tuple[_Shape, ...], beside: Build | N
             else _insert_given(False, table, names, document)
         )
         parts.append(made.cte(f"part_{at}"))
-    wanted = beside(False) if beside else select(literal_column("1"))
-    return wanted.add_cte(*parts)
+    return with_parts(beside, parts)
 
 
 def _insert_given(
@@ -329,13 +323,9 @@ def _update_given(
 @lru_cache
 def _given_keys(columns: tuple[Column[Any], ...]) -> FromClause:
     """The given arrays, one for each column, as a table."""
-    arrays = [bindparam(_key_array(c), type_=postgresql.ARRAY(Text())) for c in columns]
+    arrays = [bindparam(key_parameter(c), type_=postgresql.ARRAY(Text())) for c in columns]
     names = [column(c.name, Text()) for c in columns]
     return func.unnest(*arrays).table_valued(*names).render_derived(name=_GIVEN)
-
-
-def _key_array(key: Column[Any]) -> str:
-    return f"{_KEYS}_{key.name}"
 
 
 # --- both ------------------------------------------------------------------------------------
@@ -363,28 +353,7 @@ def _rows_document(table: Table, names: tuple[str, ...], rows: Rows) -> str:
             document = orjson.dumps(rows)
             if _NUL not in document:
                 return document.decode()
-    return _document(names, _table_rows(table, names, rows))
-
-
-def _table_rows(table: Table, names: tuple[str, ...], rows: Rows) -> list[tuple[Any, ...]]:
-    columns = [table.c[name] for name in names]
-    return _encoded(columns, map(itemgetter(*names), rows))
-
-
-def _encoded(
-    columns: Sequence[Column[Any]], rows: Iterable[Sequence[Any]]
-) -> list[tuple[Any, ...]]:
-    """The rows, whose values stand in the order of the columns, as the databases take them."""
-    encoders = [(at, encoder(c.type)) for at, c in enumerate(columns)]
-    needed = [(at, encode) for at, encode in encoders if encode is not None]
-    encoded = []
-    for row in rows:
-        values = list(row)
-        for at, encode in needed:
-            if values[at] is not None:
-                values[at] = encode(values[at])
-        encoded.append(tuple(values))
-    return encoded
+    return _document(names, table_rows(table, names, rows))
 
 
 def _document(names: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> str:

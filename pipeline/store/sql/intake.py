@@ -23,9 +23,10 @@ from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
 from pipeline.store.rows import alarm_from, publication_row, rejected_row
 from pipeline.store.sql.arrivals import announcement
-from pipeline.store.sql.bulk import Written, insert_new, select_given, write_all
+from pipeline.store.sql.bulk import insert_new, select_given, write_all
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.telling import tell
+from pipeline.store.sql.written import Written
 
 _PUBLISHER_ID = "tocsin.evaluator"
 _alarm, _firing = schema.alarm, schema.firing
