@@ -115,7 +115,8 @@ def test_transition_is_written_alike_alone_and_among_others(store: SqlStore, bes
     claimed = {each.notification.alarm_id: each for each in store.claim(10, LEASE, NOON)}
     assert len(claimed) == 1 + beside
     told, kept = claimed[alarm.alarm_id].notification, storable_text(text)
-    assert (told.reason, told.created_at) == (kept, transition.at)
+    assert isinstance(told.subject, AlarmTransition)
+    assert (told.subject.reason, told.created_at) == (kept, transition.at)
     assert store.get(alarm.alarm_id).state_reason == kept
     with store.begin() as transaction:
         assert transaction.lock_alarms({alarm.alarm_id})[alarm.alarm_id].state_reason == kept
