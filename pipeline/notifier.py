@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from pipeline.crew import Crew
-from pipeline.dispatch import receiver
+from pipeline.dispatch import receiver, scheme
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.lanes import Claimed
 from pipeline.notification import (
@@ -36,8 +36,8 @@ from pipeline.notification import (
 from pipeline.observer import Observer, Pulse
 from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step, next_step
 from pipeline.store.base import Outbox
-from pipeline.targets.base import Target
-from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.base import Target, heeds_guard
+from pipeline.targets.settings import GUARD_NONE, DeliverySettings
 from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
@@ -297,6 +297,11 @@ class Notifier:
             target = self._targets.for_action(delivery.action)
         except InvalidValue as error:
             return Refused(str(error))
+        if delivery.guarded and self._settings.guard != GUARD_NONE and not heeds_guard(target):
+            return Refused(
+                f"{scheme(delivery.action)}:// cannot be held to public addresses, so only an"
+                " admin may set such an action (delivery.guard). Let an admin set up a target"
+            )
         return target.deliver(delivery)
 
     # --- telling people ----------------------------------------------------------------------

@@ -12,6 +12,7 @@ connects to: a name that leads elsewhere at a second look gains nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from ipaddress import (
@@ -78,7 +79,7 @@ _TEREDO: Final = IPv6Network("2001::/32")
 _ASSIGNED: Final = IPv6Network("2001::/23")
 _PUBLIC_V6: Final = IPv6Network("2000::/3")
 _NOT_PUBLIC: Final[tuple[tuple[Network, str], ...]] = tuple(
-    (ip_network(network), kind) for network, kind in (*_V4, *_V6)
+    (ip_network(some), kind) for some, kind in (*_V4, *_V6)
 )
 
 # Where an IPv4 address stands in an IPv6 address: how many bits follow it.
@@ -92,6 +93,7 @@ _CARRIERS: Final = (
 )
 _ISATAP: Final = frozenset({0x00005EFE, 0x02005EFE})
 _LOW: Final = 0xFFFFFFFF
+_MASKED: Final = re.compile(r"[0-9A-Fa-f:.]+/[0-9.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +112,8 @@ class AllowList:
         """
         networks, names, domains = [], set(), []
         for entry in map(str.strip, entries):
-            if network := _network(entry):
-                networks.append(network)
+            if found := network(entry):
+                networks.append(found)
             elif entry.startswith(("*.", ".")):
                 domains.append("." + _name(entry.lstrip("*."), entry))
             else:
@@ -127,7 +129,7 @@ class AllowList:
 
     def has_address(self, address: Address) -> bool:
         """Whether an address lies in one of the networks."""
-        return any(address in network for network in self.networks)
+        return any(address in some for some in self.networks)
 
     @property
     def has_everything(self) -> bool:
@@ -151,11 +153,19 @@ def forbidden(address: str, allowed: AllowList) -> str | None:
     return None
 
 
+def network(text: str) -> Network | None:
+    """The network or address that a text is, with brackets or without; None for a name."""
+    try:
+        return ip_network(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+
+
 def _kind(address: Address) -> str | None:
     if address in _METADATA:
         return "a metadata service's"
-    for network, kind in _NOT_PUBLIC:
-        if address in network:
+    for some, kind in _NOT_PUBLIC:
+        if address in some:
             return kind
     if isinstance(address, IPv4Address) or any(address in carrier for carrier, _ in _CARRIERS):
         return None  # what it carries is judged
@@ -185,24 +195,17 @@ def _address(text: str) -> Address | None:
         return None
 
 
-def _network(text: str) -> Network | None:
-    try:
-        return ip_network(text)
-    except ValueError:
-        return None
-
-
 def _name(text: str, entry: str) -> str:
     name = text.rstrip(".").lower()
     labels = name.split(".")
+    if labels[-1].isdigit() or _MASKED.fullmatch(entry):
+        raise InvalidValue(
+            f"{entry!r} is no network: bits are set behind its mask, or a number is too large."
+            " Write 10.1.0.0/16, or 10.1.2.3 for one address"
+        )
     if not all(label.replace("-", "").replace("_", "").isalnum() for label in labels):
         raise InvalidValue(
             f"{entry!r} is neither a network, nor an address, nor a name. Write 10.1.0.0/16,"
             " fd00::/8, hooks.example.org or *.example.org"
-        )
-    if labels[-1].isdigit():
-        raise InvalidValue(
-            f"{entry!r} is no network: bits are set behind its mask, or a number is too large."
-            " Write 10.1.0.0/16, or 10.1.2.3 for one address"
         )
     return name

@@ -17,11 +17,11 @@ from pipeline.notification import Delivery, Notification, StoredData
 from pipeline.targets import options
 from pipeline.targets.base import HttpTarget
 from pipeline.targets.http import Request
-from pipeline.targets.options import TargetSchema
+from pipeline.targets.options import HttpSchema
 from pipeline.tracing import trace_headers
 
 
-class AodhSchema(TargetSchema):
+class AodhSchema(HttpSchema):
     """The options of an Aodh receiver."""
 
     url = options.url(required=True)

@@ -18,14 +18,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema
 
-from pipeline.notification import Delivery, Outcome
+from pipeline.errors import InvalidValue
+from pipeline.hiding import hidden
+from pipeline.notification import Delivery, Outcome, Refused
 from pipeline.targets.answer import Answer, judge
 from pipeline.targets.http import HttpSender, Request
 from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.way import way_of
 from pipeline.templates import Templates
 
 
@@ -37,6 +41,15 @@ class Target(Protocol):
 
     def close(self) -> None:
         """Let go of what is not in use; an attempt that is under way ends well."""
+
+
+def heeds_guard(target: Target) -> bool:
+    """Whether it goes to no address that the outbound guard forbids a delivery (delivery 9).
+
+    A type that connects to nobody, or lets the one HTTP sender do it, says so by its attribute
+    `heeds_guard`; of others nobody knows.
+    """
+    return bool(getattr(target, "heeds_guard", False))
 
 
 class TargetType(Protocol):
@@ -81,16 +94,23 @@ class Tools:
 
 
 class HttpTarget(ABC):
-    """A target that sends a request and judges the answer."""
+    """A target that sends a request and judges the answer.
+
+    Its schema is an `HttpSchema`. `timeout_seconds` is how long an attempt may take as a whole
+    where the option `timeout` does not say.
+    """
 
     schema: ClassVar[type[Schema]]
+    timeout_seconds: ClassVar[float] = inf
+    heeds_guard: ClassVar[bool] = True
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self._options, self._tools = options, tools
+        self._way = way_of(self.schema, options, self.timeout_seconds)
 
     @abstractmethod
     def request(self, delivery: Delivery) -> Request:
-        """What to send; the same for every attempt of a delivery."""
+        """What to send. Raises `InvalidValue` where the options do not allow for this one."""
 
     def judge(self, answer: Answer) -> Outcome:
         """What the answer means."""
@@ -98,7 +118,21 @@ class HttpTarget(ABC):
 
     def deliver(self, delivery: Delivery) -> Outcome:
         """Send the request once."""
-        return self._tools.http.send(self.request(delivery), self.judge)
+        try:
+            request = self.request(delivery)
+        except InvalidValue as error:
+            return Refused(hidden(str(error), self._way.secrets))
+        return self.send(request, self.judge, delivery)
+
+    def send(
+        self,
+        request: Request,
+        judge: Callable[[Answer], Outcome],
+        delivery: Delivery,
+        by: float = inf,
+    ) -> Outcome:
+        """Send one request of a delivery, by the target's way; see `HttpSender.send`."""
+        return self._tools.http.send(request, judge, by, self._way, delivery.guarded)
 
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Nothing of its own to let go of."""

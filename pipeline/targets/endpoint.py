@@ -17,7 +17,6 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from pipeline.dispatch import receiver
-from pipeline.masking import MASK, mask_url
 
 _REMEMBERED = 4_096
 _PORTS = {"http": 80, "https": 443}
@@ -28,8 +27,8 @@ _SHORTEST_SECRET, _SHORTEST_SECRET_IN_PATH = 4, 16
 class Endpoint:
     """Where and how to post. `who` names it without secrets; `host` is ASCII, without brackets.
 
-    `start` is the request's first two lines, `headers` what the URL adds to the others: its
-    credentials, as basic authentication.
+    `start` is the request's first two lines, and `start_by_proxy` where a proxy is asked for it;
+    `headers` what the URL adds to the others: its credentials, as basic authentication.
     """
 
     who: str
@@ -37,18 +36,9 @@ class Endpoint:
     host: str
     port: int
     start: str
+    start_by_proxy: str
     headers: Mapping[str, str] = field(repr=False)
     secrets: tuple[str, ...] = field(repr=False)
-
-    def hidden(self, text: str) -> str:
-        """The text with `***` for what the URL may hold of secrets: servers like to repeat it."""
-        for secret in self.secrets:
-            text = text.replace(secret, MASK)
-        return text
-
-    def masked(self, text: str) -> str:
-        """The same, and without the secrets of any other URL in it."""
-        return mask_url(self.hidden(text))
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -67,13 +57,15 @@ def endpoint(url: str, method: str = "POST") -> Endpoint:
     host = parts.host.removeprefix("[").removesuffix("]")
     port = _PORTS[parts.scheme] if parts.port is None else parts.port
     where = _host_header(parts.scheme, host, port)
+    path = prepared.path_url
     authorization = prepared.headers.get("Authorization")
     return Endpoint(
         who=receiver(url),
         secure=parts.scheme == "https",
         host=host,
         port=port,
-        start=f"{method} {prepared.path_url} HTTP/1.1\r\nHost: {where}\r\n",
+        start=f"{method} {path} HTTP/1.1\r\nHost: {where}\r\n",
+        start_by_proxy=f"{method} http://{where}{path} HTTP/1.1\r\nHost: {where}\r\n",
         headers={"Authorization": authorization} if authorization else {},
         secrets=tuple(sorted(set(_secrets(url)), key=len, reverse=True)),
     )

@@ -1,54 +1,52 @@
 """The one HTTP sender: every target that speaks HTTP posts through it.
 
-It sees to time-outs, TLS, and the size of what comes back, translates whatever goes wrong into
-an outcome, and keeps secrets out of it: an outcome names the receiver by scheme, host and port
-only. It follows no redirect, keeps no cookie, uses no proxy and nothing else out of the
-environment, and never unpacks a compressed answer.
+It sees to time-outs, TLS, proxies, the outbound guard and the size of what comes back, translates
+whatever goes wrong into an outcome, and keeps secrets out of it: an outcome names the receiver by
+scheme, host and port only. It follows no redirect, keeps no cookie, takes nothing out of the
+environment but proxies, where the settings say so, and never unpacks a compressed answer.
 """
 
 from __future__ import annotations
 
 import http.client
-import ssl
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import inf
-from pathlib import Path
-from typing import Final
-from urllib.parse import quote, quote_plus
-
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from time import monotonic
+from typing import Any, Final, TypeVar
 
 from pipeline import __version__
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
-from pipeline.masking import MASK
+from pipeline.hiding import hidden, spellings
+from pipeline.masking import mask_url
 from pipeline.notification import Failed, Outcome, Refused
+from pipeline.outbound import AllowList
 from pipeline.targets.answer import Answer
-from pipeline.targets.connection import (
-    BadHost,
-    Connections,
-    NotConnected,
-    NoTimeLeft,
-    NotTaken,
-    UnknownHost,
-)
+from pipeline.targets.connection import Connections, NotTaken
+from pipeline.targets.dial import NotConnected, Route
 from pipeline.targets.endpoint import Endpoint, endpoint
-from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.failure import Tried, forbidden_text, outcome_of
+from pipeline.targets.proxies import Proxies
+from pipeline.targets.settings import GUARD_ALL, GUARD_NONE, DeliverySettings
+from pipeline.targets.tls import TlsContexts
+from pipeline.targets.way import ORDINARY, Way
 
 READ_BYTES: Final = 64 * 1024
 KEPT_BYTES: Final = 1024
 
-_COOKIE = "set-cookie"
+_COOKIE, _PROXY_WANTS_LOGIN = "set-cookie", 407
 _HEADERS = {"user-agent": f"tocsin/{__version__}", "accept": "*/*", "accept-encoding": "identity"}
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to send, once and for all attempts. `verify` None means what the settings say.
+    """What to send, once and for all attempts. `verify` None means what way and settings say.
 
-    `secrets` are those that stand in the headers or the body: of what comes back they are masked,
-    like those in the URL.
+    `secrets` are those of this request alone, beside those of its way: of what comes back they are
+    hidden, like those in the URL.
     """
 
     url: str
@@ -62,126 +60,124 @@ class Request:
 class HttpSender:
     """Sends to receivers and says what came of it. Safe to call from many threads.
 
-    Raises `InvalidValue` when a certificate file of the settings cannot be used; they are read
-    once, here.
+    Raises `InvalidValue` for what the settings name and cannot be used: a certificate file, a
+    proxy, an entry of the guard's allow list.
     """
 
     def __init__(self, settings: DeliverySettings) -> None:
-        self._verify = settings.verify
+        self._guard = settings.guard
+        self._allowed = _listed("guard_allow", lambda: AllowList.of(settings.guard_allow))
+        self._proxies = _listed("proxy", lambda: Proxies(settings))
+        self._tls = TlsContexts(settings)
         self._timeouts = settings.connect_timeout_seconds, settings.read_timeout_seconds
-        tls = {True: _verifying(settings), False: _unverifying(settings)}
-        self._connections = Connections(tls, settings.per_target_concurrency, *self._timeouts)
+        self._connections = Connections(
+            self._allowed, settings.per_target_concurrency, *self._timeouts
+        )
 
     def send(
-        self, request: Request, judge: Callable[[Answer], Outcome], by: float = inf
+        self,
+        request: Request,
+        judge: Callable[[Answer], Outcome],
+        by: float = inf,
+        way: Way = ORDINARY,
+        guarded: bool = False,
     ) -> Outcome:
         """Send it once; what `judge` makes of the answer. Credentials in the URL are sent as
         basic authentication.
 
         A target that sends several requests in one attempt says by when the attempt must end, a
-        time of `time.monotonic`: no request lasts beyond it.
+        time of `time.monotonic`: no request lasts beyond it. `guarded` is said of deliveries that
+        the outbound guard looks at.
         """
-        url = request.url
         try:
-            there = endpoint(url, request.method)
+            there = endpoint(request.url, request.method)
         except ValueError:
-            who = receiver(url)
+            who = hidden(receiver(request.url), way.secrets)
             return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
-        verify = self._verify if request.verify is None else request.verify
-        try:
-            answer, body = self._connections.send(
-                there, verify, _written(there, request.body, request.headers), _read, by
-            )
-        except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
-            return self._outcome_of(error, there.who, by)
-        lower = {name.lower(): value for name, value in answer.headers.items()}
-        if _COOKIE in lower:
-            lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
-        plain = lower.get("content-encoding", "identity").strip().lower() in ("", "identity")
-        kept = _kept(body, plain, there, request.secrets) if body else ""
-        return judge(Answer(url, answer.status, lower, kept, body if plain else b""))
+        route = self._route(request, there, way, guarded)
+        if isinstance(route, Route):
+            outcome = self._over(route, there, request, judge, by, way)
+        else:
+            outcome = route
+        return _without(way.secrets, outcome) if way.secrets else outcome
 
     def close(self) -> None:
         """Close all connections that are not in use."""
         self._connections.close()
 
-    def _outcome_of(self, error: Exception, who: str, by: float) -> Outcome:
-        """What it means that no answer came."""
-        connect, read = (_in_time(seconds, by) for seconds in self._timeouts)
-        match error:
-            case BadHost():
-                return Refused(f"{who} is not a host that can be called")
-            case UnknownHost():
-                return Failed(f"cannot find {who}: its name does not resolve")
-            case NoTimeLeft():
-                return Failed(f"no connection to {who} {connect}")
-            case NotConnected():
-                return Failed(f"cannot connect to {who}: {_plain_reason(error.__cause__)}")
-            case NotTaken():
-                return Failed(f"{who} did not take the request {connect}")
-            case TimeoutError():
-                return Failed(f"no answer from {who} {read}")
-            case ssl.SSLError():
-                return Failed(f"no TLS with {who}: {_tls_reason(error)}")
-        return Failed(f"no answer from {who}: {_plain_reason(error)}")
+    def _route(
+        self, request: Request, there: Endpoint, way: Way, guarded: bool
+    ) -> Route | Outcome:
+        """How to get there; or what becomes of the delivery, as there is no way."""
+        guarded = (guarded or self._guard == GUARD_ALL) and self._guard != GUARD_NONE
+        guarded = guarded and not self._allowed.has_host(there.host)
+        try:
+            proxy = self._proxies.to(there, way)
+            tls = self._tls.of(way, request.verify) if there.secure else None
+        except InvalidValue as error:
+            return Failed(str(error))
+        if guarded and proxy:
+            if not self._allowed.has_everything:
+                # Where the proxy would go with it cannot be seen from here.
+                return Refused(forbidden_text(there.who, f"the proxy {proxy.who}"))
+            guarded = False
+        return Route(there.host, there.port, tls, proxy, guarded)
+
+    def _over(
+        self,
+        route: Route,
+        there: Endpoint,
+        request: Request,
+        judge: Callable[[Answer], Outcome],
+        by: float,
+        way: Way,
+    ) -> Outcome:
+        written = _written(there, route, request.body, request.headers)
+        end = by if way.timeout_seconds == inf else min(by, monotonic() + way.timeout_seconds)
+        try:
+            answer, body = self._connections.send(route, written, _read, end)
+        except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
+            times = (_in_time(min(time, way.timeout_seconds), by) for time in self._timeouts)
+            return outcome_of(error, Tried(there.who, route, *times))
+        if route.proxy and answer.status == _PROXY_WANTS_LOGIN:
+            return Failed(f"the proxy {route.proxy.who} wants other credentials", answer.status)
+        lower = {name.lower(): value for name, value in answer.headers.items()}
+        if _COOKIE in lower:
+            lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
+        plain = lower.get("content-encoding", "identity").strip().lower() in ("", "identity")
+        kept = ""
+        if body:
+            own = (*spellings(request.secrets), *(route.proxy.secrets if route.proxy else ()))
+            kept = _kept(body, plain, (*there.secrets, *way.secrets, *own))
+        return judge(Answer(request.url, answer.status, lower, kept, body if plain else b""))
 
 
-def _written(there: Endpoint, body: bytes, headers: Mapping[str, str]) -> bytes:
+def _listed(setting: str, make: Callable[[], Made]) -> Made:
+    """What is made of a setting. Its name is said with what is wrong in it."""
+    try:
+        return make()
+    except InvalidValue as error:
+        field = f"delivery.{setting}"
+        raise InvalidValue(f"{field}: {error}", field=field) from error
+
+
+def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The whole request, to be sent at once. Raises `ValueError` for a line break in a header."""
     length = {"Content-Length": len(body)}
+    start, granting = there.start, {}
+    if route.proxy and not there.secure:
+        start = there.start_by_proxy
+        if route.proxy.authorization:
+            granting["Proxy-Authorization"] = route.proxy.authorization
     lines = [
         f"{name}: {value}\r\n"
-        for some in (_HEADERS | dict(headers), length, there.headers)
+        for some in (_HEADERS | dict(headers), length, there.headers, granting)
         for name, value in some.items()
     ]
     block = "".join(lines)
     if not block.count("\r") == block.count("\n") == len(lines):
         raise ValueError("a header with a line break in it")
-    return f"{there.start}{block}\r\n".encode("latin-1") + body
-
-
-# --- TLS -----------------------------------------------------------------------------------------
-
-
-def _verifying(settings: DeliverySettings) -> ssl.SSLContext:
-    authorities = settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH
-    try:
-        if Path(authorities).is_dir():
-            context = ssl.create_default_context(capath=authorities)
-        else:
-            context = ssl.create_default_context(cafile=authorities)
-    except OSError as error:
-        raise _unusable("ca_bundle", authorities, error) from error
-    return _with_client_certificate(context, settings)
-
-
-def _unverifying(settings: DeliverySettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return _with_client_certificate(context, settings)
-
-
-def _with_client_certificate(
-    context: ssl.SSLContext, settings: DeliverySettings
-) -> ssl.SSLContext:
-    if certificate := settings.client_certificate:
-        try:
-            # Without a password OpenSSL would ask the terminal for one.
-            context.load_cert_chain(certificate, settings.client_key, password=lambda: b"")
-        except OSError as error:
-            files = " with ".join(filter(None, (certificate, settings.client_key)))
-            raise _unusable("client_certificate", files, error) from error
-    return context
-
-
-def _unusable(setting: str, path: str, error: OSError) -> InvalidValue:
-    why = error.strerror or str(error)
-    return InvalidValue(
-        f"delivery.{setting}: cannot use {path}: {why}. Give PEM that this process can read,"
-        " a private key without a pass phrase.",
-        field=f"delivery.{setting}",
-    )
+    return f"{start}{block}\r\n".encode("latin-1") + body
 
 
 # --- what came back ------------------------------------------------------------------------------
@@ -203,20 +199,12 @@ def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, b
     return answer, b"".join(parts)
 
 
-def _kept(body: bytes, plain: bool, there: Endpoint, secrets: tuple[str, ...]) -> str:
+def _kept(body: bytes, plain: bool, secrets: Iterable[str]) -> str:
     """The first KiB of a body as text, without secrets: not even a part of one at its end."""
     if not plain:
         return f"<{len(body)} bytes, not unpacked>"
-    hidden = _without(there.hidden(body.decode("utf-8", "replace")), secrets).encode()
-    return there.masked(_printable(hidden[:KEPT_BYTES].decode("utf-8", "replace")))
-
-
-def _without(text: str, secrets: tuple[str, ...]) -> str:
-    """The text without the secrets, as they are and as URLs and forms spell them."""
-    for secret in filter(None, secrets):
-        for spelled in {secret, quote(secret, safe=""), quote_plus(secret)}:
-            text = text.replace(spelled, MASK)
-    return text
+    text = hidden(body.decode("utf-8", "replace"), secrets)
+    return mask_url(_printable(text.encode()[:KEPT_BYTES].decode("utf-8", "replace")))
 
 
 def _printable(text: str) -> str:
@@ -224,26 +212,14 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
-# --- what went wrong -----------------------------------------------------------------------------
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate does not verify: {error.verify_message}. Name its authority in"
-            " delivery.ca_bundle, or do without with ?aodh-alarm-ssl-verify=0 in the action"
-        )
-    return (error.reason or str(error)).replace("_", " ").lower()
+def _without(secrets: tuple[str, ...], outcome: Outcome) -> Outcome:
+    """The outcome with what it says free of secrets, whoever put them there."""
+    said: dict[str, Any] = {"response_head": hidden(outcome.response_head, secrets)}
+    for name in ("reason", "note"):
+        if text := getattr(outcome, name, ""):
+            said[name] = hidden(text, secrets)
+    return replace(outcome, **said)
 
 
 def _in_time(seconds: float, by: float) -> str:
     return f"within {seconds:g} s" if by == inf else "in the time of one attempt"
-
-
-def _plain_reason(error: BaseException | None) -> str:
-    """An error in words that hold nothing of what was sent or received."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    if isinstance(error, ConnectionError):
-        return "the connection was closed without one"
-    return f"what came was not HTTP ({type(error).__name__})"

@@ -15,6 +15,7 @@ class LogTarget:
     """Logs what is told."""
 
     schema = TargetSchema
+    heeds_guard = True
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self._log = tools.log

@@ -7,12 +7,19 @@ class GotifySchema(TargetSchema):
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 from urllib.parse import urlsplit
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import Range
 
 from pipeline.strict_schema import StrictSchema
+
+DIRECT: Final = "direct"
+"""In place of a proxy's URL: none, whatever the settings say."""
+
+_NEEDED = {"client_key": "client_certificate", "proxy_credentials": "proxy"}
 
 
 class TargetSchema(StrictSchema):
@@ -51,3 +58,35 @@ def _check_url(value: str) -> None:
         usable = False
     if not usable:
         raise ValidationError("Not an http or https URL that names a host.")
+
+
+def _check_proxy(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        usable = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if value != DIRECT and not usable:
+        raise ValidationError(f"Not a proxy: write http://host:port, or {DIRECT} for none.")
+    if value != DIRECT and "@" in parts.netloc:
+        raise ValidationError("Everybody sees it: give user:password as proxy_credentials.")
+
+
+class HttpSchema(TargetSchema):
+    """The options that every target over HTTP has, beside those of its type."""
+
+    verify = fields.Boolean()
+    ca_bundle = text()
+    client_certificate = text()
+    client_key = text()
+    proxy = text(validate=_check_proxy)
+    proxy_credentials = secret()
+    timeout = fields.Float(
+        validate=Range(min=0, min_inclusive=False, error="Give more than 0 seconds.")
+    )
+
+    @validates_schema
+    def _pairs(self, data: Mapping[str, Any], **_: Any) -> None:
+        for name, needed in _NEEDED.items():
+            if data.get(name) and not data.get(needed):
+                raise ValidationError(f"{name} needs {needed} beside it.", name)

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pipeline.options import option
 from pipeline.retry import DEFAULT_DELAYS
 
+GUARD_NON_ADMINS, GUARD_ALL, GUARD_NONE = "non-admins", "all", "none"
+
 
 @dataclass(frozen=True)
 class DeliverySettings:
@@ -29,6 +31,36 @@ class DeliverySettings:
     )
     client_key: str | None = option(
         None, "PEM file of its private key, where it is not in the same file.", path=True
+    )
+    proxy: str | None = option(
+        None,
+        "HTTP proxy through which receivers are called: `http://user:password@host:port`.",
+    )
+    no_proxy: tuple[str, ...] = option(
+        (),
+        "Names, addresses and networks that are called without `proxy`; a name stands for all"
+        " below it too, `*` for everything.",
+    )
+    proxy_from_environment: bool = option(
+        False,
+        "Whether HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY count where `proxy` is not set.",
+    )
+    guard: str = option(
+        GUARD_NON_ADMINS,
+        "Which deliveries may go to public addresses only: those of actions that somebody else"
+        " than an admin set (`non-admins`), `all`, or `none`.",
+        choices=(GUARD_NON_ADMINS, GUARD_ALL, GUARD_NONE),
+    )
+    guard_allow: tuple[str, ...] = option(
+        (),
+        "Networks and names that may be called all the same: `10.1.0.0/16`, `hooks.example.org`,"
+        " `*.example.org`.",
+    )
+    signing_secrets: tuple[str, ...] = option(
+        (),
+        "Secrets (`whsec_…`) that callbacks to http and https actions are signed with, as Standard"
+        " Webhooks asks for; two while they are changed.",
+        secret=True,
     )
     connect_timeout_seconds: float = option(
         5.0, "Longest wait for a connection, for TLS, and for a request to be taken.", minimum=0.1

@@ -19,6 +19,7 @@ class TestTarget:
     __test__ = False  # pytest would take the class for a test
 
     schema = TargetSchema
+    heeds_guard = True
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self.received: deque[Delivery] = deque(maxlen=_KEPT)

@@ -22,13 +22,13 @@ from pipeline import targets
 from pipeline.dispatch import TargetEntry
 from pipeline.errors import InvalidValue
 from pipeline.notification import Delivered, Failed, Outcome, Refused
-from pipeline.receiver import Callback, Receiver
+from pipeline.receiver import Callback, Receiver, Reply
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets import Targets
-from pipeline.targets.base import Target, Tools
+from pipeline.targets.base import Target, Tools, heeds_guard
 from pipeline.targets.http import KEPT_BYTES
-from pipeline.targets.options import is_secret
+from pipeline.targets.options import HttpSchema, is_secret
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_delivery, a_notification, an_occurrence
@@ -127,6 +127,7 @@ def test_every_secret_option_is_in_the_contract(type: str) -> None:
     schema = targets.of_type(type).schema()
     with contract_of(type).scene("works") as options:
         hidden = {name for name, field in schema.fields.items() if is_secret(field)}
+        hidden -= HttpSchema().fields.keys()  # see test_proxies.py
         without = [name for name in hidden if SECRET not in repr(options.get(name))]
     assert without == []
 
@@ -363,3 +364,51 @@ def test_every_attempt_of_a_delivery_carries_its_id(type: str) -> None:
         ids = [callback.headers.get("webhook-id") for callback in receiver.callbacks]
 
     assert ids.count(delivery.delivery_id) >= 2
+
+
+@pytest.mark.parametrize("type", OVER_HTTP)
+def test_every_type_over_http_has_their_common_options(type: str) -> None:
+    """Certificates, proxy and time-out of its own, of which test_ways.py has more."""
+    assert issubclass(targets.of_type(type).schema, HttpSchema)
+
+
+@pytest.mark.parametrize("type", OVER_HTTP)
+def test_a_guarded_delivery_goes_to_no_address_that_is_not_public(type: str) -> None:
+    """delivery 9."""
+    contract = contract_of(type)
+    assert isinstance(contract, HttpContract)
+    with (
+        Receiver(answer=contract.answer) as receiver,
+        _made(contract, type, contract.options(receiver.url)) as made,
+    ):
+        outcome = made.target.deliver(a_delivery("target:it", guarded=True))
+
+        assert receiver.callbacks == []
+    assert isinstance(outcome, Refused)
+    assert "a loopback address" in outcome.reason
+
+
+@pytest.mark.parametrize("type", OVER_HTTP)
+def test_all_that_is_sent_goes_through_the_targets_proxy(type: str) -> None:
+    contract, asked = contract_of(type), []
+    assert isinstance(contract, HttpContract)
+    with (
+        Receiver(answer=lambda asking: asked.append(asking.path) or Reply(502)) as proxy,
+        Receiver(answer=contract.answer) as receiver,
+        _made(contract, type, {**contract.options(receiver.url), "proxy": proxy.url}) as made,
+    ):
+        outcome = made.target.deliver(a_delivery("target:it"))
+
+        assert receiver.callbacks == []
+        assert all(path.startswith(f"{receiver.url}/") for path in asked)
+    assert asked != []
+    assert isinstance(outcome, Failed)
+
+
+@pytest.mark.parametrize("type", [type for type in TYPES if type not in OVER_HTTP])
+def test_who_says_to_heed_the_guard_can_be_reached_without_a_network(type: str) -> None:
+    """delivery 9: only what connects to nobody may say so beside what speaks HTTP."""
+    contract = contract_of(type)
+    with contract.scene("works") as options, _made(contract, type, options) as made:
+        if heeds_guard(made.target):
+            assert contract.not_applicable.keys() >= EXPECTED.keys() - {"works"}

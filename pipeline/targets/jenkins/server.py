@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from pipeline.dispatch import receiver
@@ -18,9 +18,18 @@ from pipeline.targets.answer import Answer, judge
 from pipeline.targets.http import HttpSender, Request
 from pipeline.targets.jenkins import replies
 from pipeline.targets.jenkins.replies import Crumb
+from pipeline.targets.way import Way
 
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 _CRUMB_ISSUER: Final = "/crumbIssuer/api/json"
+
+
+class Bounds(NamedTuple):
+    """Those of one attempt: by when it must end, a time of `time.monotonic`, and whether the
+    outbound guard looks at it."""
+
+    end: float
+    guarded: bool
 
 
 class Server:
@@ -32,7 +41,7 @@ class Server:
         user: str,
         api_token: str,
         secrets: tuple[str, ...],
-        verify: bool | None,
+        way: Way,
         http: HttpSender,
         clock: Callable[[], datetime],
     ) -> None:
@@ -40,17 +49,17 @@ class Server:
         self.who, self.user = receiver(url), user
         # In the URL, so that whatever comes back is masked for both of them.
         self._root = _with_credentials(self.url, user, api_token)
-        self._secrets, self._verify = secrets, verify
+        self._secrets, self._way = secrets, way
         self._http, self._clock = http, clock
         self._crumb: Crumb | None = None
 
-    def get(self, path: str, tree: str, by: float) -> Answer | Outcome:
+    def get(self, path: str, tree: str, by: Bounds) -> Answer | Outcome:
         """What Jenkins says of what is at a path; an outcome where no answer came."""
         url = f"{self._root}{path}/api/json?tree={quote(tree, safe='[]{},')}"
-        return self._send(Request(url, b"", {}, "GET", self._verify, self._secrets), by)
+        return self._send(Request(url, b"", {}, "GET", secrets=self._secrets), by)
 
     def post(
-        self, path: str, form: Mapping[str, str], headers: Mapping[str, str], by: float
+        self, path: str, form: Mapping[str, str], headers: Mapping[str, str], by: Bounds
     ) -> Answer | Outcome:
         """What Jenkins says to a form, with a crumb if it wants one."""
         answer = self._post(path, form, headers, by)
@@ -90,10 +99,10 @@ class Server:
     def _whom(self) -> str:
         return f"user {self.user!r}" if self.user else "everybody (no user is given)"
 
-    def _fetch_crumb(self, by: float) -> Outcome | None:
+    def _fetch_crumb(self, by: Bounds) -> Outcome | None:
         """Keep a new crumb; what went wrong."""
         url = f"{self._root}{_CRUMB_ISSUER}"
-        answer = self._send(Request(url, b"", {}, "GET", self._verify, self._secrets), by)
+        answer = self._send(Request(url, b"", {}, "GET", secrets=self._secrets), by)
         if not isinstance(answer, Answer):
             return answer
         crumb = replies.crumb(answer.body, answer.headers.get("set-cookie", ""))
@@ -103,7 +112,7 @@ class Server:
         return None
 
     def _post(
-        self, path: str, form: Mapping[str, str], headers: Mapping[str, str], by: float
+        self, path: str, form: Mapping[str, str], headers: Mapping[str, str], by: Bounds
     ) -> Answer | Outcome:
         body = urlencode(form, encoding="utf-8", errors="replace").encode()
         secrets, more = self._secrets, dict(_FORM)
@@ -113,18 +122,16 @@ class Server:
                 more["cookie"] = crumb.cookies
             secrets += (crumb.value, crumb.cookies)
         url = f"{self._root}{path}"
-        return self._send(
-            Request(url, body, {**headers, **more}, "POST", self._verify, secrets), by
-        )
+        return self._send(Request(url, body, {**headers, **more}, secrets=secrets), by)
 
-    def _send(self, request: Request, by: float) -> Answer | Outcome:
+    def _send(self, request: Request, by: Bounds) -> Answer | Outcome:
         came: list[Answer] = []
 
         def keep(answer: Answer) -> Outcome:
             came.append(answer)
             return Delivered()
 
-        outcome = self._http.send(request, keep, by)
+        outcome = self._http.send(request, keep, by.end, self._way, by.guarded)
         return came[0] if came else outcome
 
 

@@ -24,16 +24,17 @@ from pipeline.targets.base import Tools
 from pipeline.targets.jenkins import address, replies, verdict
 from pipeline.targets.jenkins.fit import unfit
 from pipeline.targets.jenkins.replies import Job
-from pipeline.targets.jenkins.server import Server
+from pipeline.targets.jenkins.server import Bounds, Server
 from pipeline.targets.jenkins.verdict import FailedBuild, Found, Policy, Wait
-from pipeline.targets.options import TargetSchema
+from pipeline.targets.options import HttpSchema
+from pipeline.targets.way import way_of
 from pipeline.tracing import trace_headers
 
 _LONGEST_FOLLOWED_SECONDS = 6 * 86_400
 _LONGEST_CAUSE = 200
 
 
-class JenkinsSchema(TargetSchema):
+class JenkinsSchema(HttpSchema):
     """The options of a Jenkins job."""
 
     url = options.url(required=True)
@@ -47,7 +48,6 @@ class JenkinsSchema(TargetSchema):
     follow_seconds = fields.Float(
         load_default=86_400.0, validate=validate.Range(1, _LONGEST_FOLLOWED_SECONDS)
     )
-    verify = fields.Boolean()
 
     @validates_schema
     def _check(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -70,9 +70,11 @@ class JenkinsTarget:
     """Starts one job of one Jenkins, and says what became of it."""
 
     schema = JenkinsSchema
+    heeds_guard = True
 
     def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
         self._job, self._tools = options["job"], tools
+        self._way = way_of(self.schema, options)
         self._templates: Mapping[str, str] = options["parameters"]
         self._trigger_token = options.get("trigger_token", "")
         follow = timedelta(seconds=options["follow_seconds"])
@@ -83,7 +85,7 @@ class JenkinsTarget:
             options.get("user", ""),
             options.get("api_token", ""),
             secrets,
-            options.get("verify"),
+            self._way,
             tools.http,
             tools.clock,
         )
@@ -95,7 +97,8 @@ class JenkinsTarget:
 
     def deliver(self, delivery: Delivery) -> Outcome:
         """Trigger the job; or, if it was, look what has become of it."""
-        by = monotonic() + self._tools.settings.longest_attempt_seconds
+        longest = min(self._tools.settings.longest_attempt_seconds, self._way.timeout_seconds)
+        by = Bounds(monotonic() + longest, delivery.guarded)
         if (progress := delivery.progress) and verdict.is_under_way(progress):
             return self._look(progress, by)
         return self._trigger(delivery, by)
@@ -105,7 +108,7 @@ class JenkinsTarget:
 
     # --- trigger -----------------------------------------------------------------------------
 
-    def _trigger(self, delivery: Delivery, by: float) -> Outcome:
+    def _trigger(self, delivery: Delivery, by: Bounds) -> Outcome:
         try:
             given = self._parameters(delivery)
         except InvalidValue as error:
@@ -137,7 +140,7 @@ class JenkinsTarget:
                 ) from error
         return filled
 
-    def _post(self, job: Job, given: Mapping[str, str], delivery: Delivery, by: float) -> Outcome:
+    def _post(self, job: Job, given: Mapping[str, str], delivery: Delivery, by: Bounds) -> Outcome:
         form = dict(given)
         if self._trigger_token:
             title = self._tools.templates.render(delivery.notification).title
@@ -175,7 +178,7 @@ class JenkinsTarget:
 
     # --- look --------------------------------------------------------------------------------
 
-    def _look(self, progress: Progress, by: float) -> Outcome:
+    def _look(self, progress: Progress, by: Bounds) -> Outcome:
         status: int | None = None
         found: Found | int = self._queue_item(progress, by) if "build" not in progress else 0
         if isinstance(found, int):
@@ -187,7 +190,7 @@ class JenkinsTarget:
     def _url(self, progress: Progress, build: int) -> str:
         return f"{self._server.url}{address.job_path(progress['job'])}/{build}/"
 
-    def _queue_item(self, progress: Progress, by: float) -> Found | int:
+    def _queue_item(self, progress: Progress, by: Bounds) -> Found | int:
         """What has become of the queue item; the number of the build that it became."""
         path = f"/queue/item/{progress['queue_item']}"
         answer = self._server.get(path, replies.QUEUE_TREE, by)
@@ -202,7 +205,7 @@ class JenkinsTarget:
             return verdict.Queued(item) if item.build is None else item.build
         return self._unheard(answer)
 
-    def _forgotten(self, progress: Progress, by: float) -> Found | int:
+    def _forgotten(self, progress: Progress, by: Bounds) -> Found | int:
         """Jenkins forgets an item five minutes after it left the queue; its build remembers it."""
         path = address.job_path(progress["job"])
         answer = self._server.get(path, replies.BUILDS_TREE, by)
@@ -214,7 +217,7 @@ class JenkinsTarget:
             return verdict.Lost(f"Jenkins knows neither queue item {item} nor a build of it now")
         return number
 
-    def _build(self, progress: Progress, by: float) -> tuple[Found, int | None]:
+    def _build(self, progress: Progress, by: Bounds) -> tuple[Found, int | None]:
         path = f"{address.job_path(progress['job'])}/{progress['build']}"
         answer = self._server.get(path, replies.BUILD_TREE, by)
         status = answer.status
