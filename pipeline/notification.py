@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
-from pipeline.alarms.alarm import State
+from pipeline.alarms.alarm import State, Transition
 
 ALARM_TRANSITION: Final = "alarm-transition"
 ALARM_REPEAT: Final = "alarm-repeat"
@@ -102,6 +102,20 @@ class Notification:
     def alarm(self) -> AlarmTransition | None:
         """The alarm's transition, where it is one that is told."""
         return self.subject if isinstance(self.subject, AlarmTransition) else None
+
+
+def told(transition: Transition, notification_id: str = "") -> Notification:
+    """The notification of a transition, as it will be once it is written."""
+    alarm = transition.alarm
+    subject = AlarmTransition(
+        alarm_id=alarm.alarm_id,
+        alarm_name=alarm.name,
+        previous=transition.previous,
+        current=transition.current,
+        reason=transition.reason,
+        reason_data=transition.reason_data,
+    )
+    return Notification(notification_id, alarm.severity.value, transition.at, subject)
 
 
 class StoredData(Mapping[str, Any]):

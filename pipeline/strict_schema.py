@@ -35,9 +35,14 @@ class StrictSchema(Schema):
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _known_keys(self, _: Any, original: Any, **__: Any) -> None:
         if isinstance(original, Mapping):
-            unknown = [key for key in original if key not in self.fields.keys() | self.ignored]
+            known = {*self._names(), *self.ignored}
+            unknown = [key for key in original if key not in known]
             if unknown:
                 raise ValidationError({str(k): [self._unknown(str(k))] for k in unknown})
 
     def _unknown(self, key: str) -> str:
-        return f"Unknown attribute: {key}.{did_you_mean(key, self.fields)}"
+        return f"Unknown attribute: {key}.{did_you_mean(key, self._names())}"
+
+    def _names(self) -> list[str]:
+        """The keys as people write them, which may be other than the fields' own names."""
+        return [field.data_key or name for name, field in self.fields.items()]

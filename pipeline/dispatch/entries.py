@@ -24,16 +24,17 @@ class Origin(StrEnum):
 class TargetEntry:
     """A receiver and how to tell it: its type and the options of that type.
 
-    `secrets` are those of the options that nobody is shown, in clear. Notifications less severe
-    than the filter named `filter` asks for do not reach it; `fallback` names the target that
-    takes what this one could not deliver (delivery 11). `guards` says how it is spared (rate
-    limit, concurrency, storm), by the names of `pipeline.dispatch.guards`.
+    `secrets` are those of the options that nobody is shown: in clear for whoever delivers, `***`
+    for everybody else. Notifications less severe than the filter named `filter` asks for do not
+    reach it; `fallback` names the target that takes what this one could not deliver (delivery 11).
+    `guards` says how it is spared (rate limit, concurrency, storm), by the names of
+    `pipeline.dispatch.guards`.
     """
 
     name: str
     type: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    secrets: Mapping[str, Any] = field(default_factory=dict, repr=False)
     comment: str = ""
     disable: bool = False
     filter: str = ""
@@ -70,7 +71,8 @@ class MatcherEntry:
     """Which notifications go to which targets and groups (notifications 8).
 
     Rules are as they were written: `match_field` `exact:f=a,b` or `regex:f=re`, `match_severity`
-    words, `match_calendar` `mon-fri 9-17`. With no rule at all it always matches.
+    words, `match_calendar` `mon-fri 9-17`. With no rule at all it always matches. `targets` are
+    names of targets and groups.
     """
 
     name: str

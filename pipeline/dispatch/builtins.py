@@ -1,0 +1,34 @@
+"""The entries that exist without anybody having made them (notifications 10). Pure.
+
+Read by the store, which keeps them only once they are changed, and by the planning of deliveries,
+to which the default matcher is the last resort: it takes only what nothing else takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from pipeline.dispatch.entries import Entry, MatcherEntry, Origin, TargetEntry
+
+DEFAULT_MATCHER = "default-matcher"
+MAIL_TO_ROOT = "mail-to-root"
+
+BUILTINS: Mapping[str, Entry] = MappingProxyType(
+    {
+        DEFAULT_MATCHER: MatcherEntry(
+            name=DEFAULT_MATCHER,
+            targets=(MAIL_TO_ROOT,),
+            comment="Takes what no alarm's action and no other matcher takes",
+            origin=Origin.BUILTIN,
+        ),
+        MAIL_TO_ROOT: TargetEntry(
+            name=MAIL_TO_ROOT,
+            type="sendmail",
+            options={"mailto": ["root"]},
+            comment="Mail to root on this machine",
+            origin=Origin.BUILTIN,
+        ),
+    }
+)
+"""The built-in entries, by name."""

@@ -1,0 +1,105 @@
+"""References: which entry names which (notifications 12). Pure.
+
+    target → filter, fallback        group → targets, filter        matcher → targets and groups
+
+Checked by the store with every change, over all entries as they then are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from pipeline.dispatch.entries import Entry, FilterEntry, GroupEntry, MatcherEntry, TargetEntry
+from pipeline.errors import InvalidValue
+from pipeline.registry import did_you_mean
+
+_WORDS: Mapping[type, str] = {
+    TargetEntry: "target",
+    GroupEntry: "group",
+    FilterEntry: "filter",
+    MatcherEntry: "matcher",
+}
+
+
+class Reference(NamedTuple):
+    """One entry's naming of another: by which property, and what that may be."""
+
+    by: Entry
+    property: str
+    name: str
+    kinds: tuple[type, ...]
+
+
+def word(entry: Entry | type) -> str:
+    """What sort of entry it is: `target`, `group`, `filter` or `matcher`."""
+    return _WORDS[entry if isinstance(entry, type) else type(entry)]
+
+
+def references(entry: Entry) -> Iterator[Reference]:
+    """All that an entry names."""
+    match entry:
+        case TargetEntry(filter=filter, fallback=fallback):
+            if fallback:
+                yield Reference(entry, "fallback", fallback, (TargetEntry,))
+        case GroupEntry(targets=targets, filter=filter):
+            for name in targets:
+                yield Reference(entry, "target", name, (TargetEntry,))
+        case MatcherEntry(targets=targets):
+            filter = ""
+            for name in targets:
+                yield Reference(entry, "target", name, (TargetEntry, GroupEntry))
+        case FilterEntry():
+            filter = ""
+    if filter:
+        yield Reference(entry, "filter", filter, (FilterEntry,))
+
+
+def referenced_by(name: str, entries: Mapping[str, Entry]) -> list[str]:
+    """Who names this entry: `matcher nights`, sorted."""
+    return sorted(
+        {
+            f"{word(entry)} {entry.name}"
+            for entry in entries.values()
+            if entry.name != name and any(ref.name == name for ref in references(entry))
+        }
+    )
+
+
+def check(entries: Mapping[str, Entry]) -> None:
+    """Raise `InvalidValue` for the first reference that leads to nothing, to the wrong sort of
+    entry, or by way of fallbacks back to where it began."""
+    for entry in entries.values():
+        for reference in references(entry):
+            _check_one(reference, entries)
+    for entry in entries.values():
+        if isinstance(entry, TargetEntry):
+            _check_fallbacks(entry, entries)
+
+
+def _check_one(reference: Reference, entries: Mapping[str, Entry]) -> None:
+    found = entries.get(reference.name)
+    if isinstance(found, reference.kinds):
+        return
+    wanted = " or ".join(map(word, reference.kinds))
+    by = f"{word(reference.by)} {reference.by.name}: {reference.property} {reference.name!r}"
+    if found is not None:
+        raise InvalidValue(f"{by} is a {word(found)}; a {wanted} is needed.", reference.property)
+    known = [entry.name for entry in entries.values() if isinstance(entry, reference.kinds)]
+    hint = did_you_mean(reference.name, known)
+    message = f"{by} does not exist. Make that {wanted} first.{hint}"
+    raise InvalidValue(message, reference.property)
+
+
+def _check_fallbacks(entry: TargetEntry, entries: Mapping[str, Entry]) -> None:
+    seen, at = [entry.name], entry
+    while at.fallback:
+        seen.append(at.fallback)
+        if at.fallback == entry.name:
+            way = " → ".join(seen)
+            raise InvalidValue(f"target {entry.name}: its fallbacks lead back: {way}", "fallback")
+        following = entries[at.fallback]
+        assert isinstance(following, TargetEntry)
+        if following.name in seen[:-1]:
+            return  # a circle that does not pass here: told of where it does
+        at = following
