@@ -3,6 +3,7 @@
     TocsinError
     ├── ConfigError          a file or setting is wrong; carries every problem found (exit 2)
     ├── InvalidValue         a value that a person gave does not fit (an alarm field, a CLI option)
+    │   └── Conflict         … with what there is: a name that is taken, a thing still in use
     ├── NotFound             nothing has that id or name
     ├── Ambiguous            more than one thing has that name
     ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
@@ -66,6 +67,11 @@ class NotFound(TocsinError):
 
 class Ambiguous(TocsinError):
     """More than one thing has the given name; an id is needed."""
+
+
+class Conflict(InvalidValue):
+    """What is asked for does not go with what there is: the name is taken, the thing is still
+    used, or somebody has changed it meanwhile. `field` names it where that is known."""
 
 
 class StoreUnavailable(TocsinError):

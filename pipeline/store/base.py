@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.alarms.alarm import Alarm, State, Transition
 from pipeline.event import Event
-from pipeline.notification import Attempt, Delivery
+from pipeline.notification import Attempt, Delivery, Notification
 from pipeline.retry import Step
 
 # --- events in -------------------------------------------------------------------------------
@@ -64,8 +64,17 @@ class Transaction(Protocol):
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
 
-    def save_transitions(self, transitions: Sequence[Transition]) -> None:
-        """Write, for each: alarm state, history, firing, notification, a delivery per action."""
+    def save_transitions(
+        self, transitions: Sequence[Transition], actions: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        """Write, for each: alarm state, history, firing, notification, a delivery per action.
+
+        `actions` are those that were planned for each (`pipeline.dispatch`); None: the alarm's
+        own, as they are.
+        """
+
+    def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
+        """Write a notification that tells of no alarm, with a delivery per action."""
 
     def save_rejected(self, rejected: Sequence[RejectedEvent]) -> None:
         """Keep what could not be understood; one that is kept already changes nothing."""

@@ -8,6 +8,7 @@ JSON documents are text (`documents.to_json`).
           ──< alarm_history
           ──< notification ──< delivery ──< attempt
     revision, deleted_alarm   what people changed, for workers to follow
+    routing_entry             targets, groups, filters and matchers
     disabled_action           receivers that said 410
     rejected_event            messages that are no events
     publication               events that a publisher did not take
@@ -77,12 +78,27 @@ alarm = Table(
     postgresql_with={"fillfactor": 70},
 )
 
-# One row. Taking the next revision locks it, so that revisions are committed in their order.
+# One row for alarms, one for routing entries (`sql.revisions`). Taking the next revision locks its
+# row, so that revisions are committed in their order.
 revision = Table(
     "revision",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
+)
+
+# What people set up by name; the built-in entries only once they are changed.
+routing_entry = Table(
+    "routing_entry",
+    metadata,
+    Column("name", PlainText, primary_key=True),
+    # target, group, filter or matcher
+    Column("kind", PlainText, nullable=False),
+    # Its properties; the secrets among them as `***`.
+    Column("document", PlainText, nullable=False),
+    # The secrets as a JSON document, sealed; '' for none.
+    Column("secrets", PlainText, nullable=False),
+    Column("revision", BigInteger, nullable=False),
 )
 
 deleted_alarm = Table(

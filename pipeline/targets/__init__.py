@@ -12,9 +12,11 @@ from marshmallow import Schema, ValidationError
 
 from pipeline import registry
 from pipeline.dispatch import TargetEntry, named, scheme
+from pipeline.dispatch.secret_values import has_kept, kept_where_empty
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.masking import mask_url
 from pipeline.targets.base import Target, TargetType, Tools
+from pipeline.targets.options import is_secret
 
 TYPES, ACTIONS = "tocsin.targets", "tocsin.actions"
 NAMED_ACTIONS = ("group", "target")
@@ -131,6 +133,27 @@ def loaded(type: TargetType, options: Mapping[str, Any]) -> Mapping[str, Any]:
     except ValidationError as error:
         raise InvalidValue(_said(error.messages_dict)) from error
     return values
+
+
+def checked_options(
+    type: str, options: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """A target's options as people wrote them: those that anybody may see, and the secrets.
+
+    Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
+    it is kept (notifications 6). Raises `InvalidValue` for an unknown type or unfit options, with
+    all problems.
+    """
+    schema = _schema(of_type(type).schema)
+    secret = {field.data_key or name for name, field in schema.fields.items() if is_secret(field)}
+    public = {key: value for key, value in options.items() if key not in secret}
+    secrets = {key: kept_where_empty(options[key]) for key in options if key in secret}
+    problems = schema.validate({**public, **secrets})
+    # What is kept was checked when it came; here nobody can see it.
+    said = {k: v for k, v in problems.items() if not has_kept(secrets.get(k))}
+    if said:
+        raise InvalidValue(_said(said))
+    return public, secrets
 
 
 def _type_of(action: str) -> TargetType:

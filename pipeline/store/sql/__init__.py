@@ -26,6 +26,7 @@ from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
 from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
+from pipeline.store.sql.routing import SqlRouting
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
 from pipeline.store.status import Status
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from pipeline.store import base
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.retention import Retention
+    from pipeline.store.routing import RoutingEntries, RoutingSource, Sealer
 
 
 def _now() -> datetime:
@@ -64,11 +66,12 @@ class SqlStore(
     SqlArrivals,
     SqlRejectedEvents,
     SqlPublications,
+    SqlRouting,
     SqlArchive,
     SqlRetention,
     SqlStatus,
 ):
-    """The store: every protocol of `pipeline.store.base`, `.archive` and `.retention`."""
+    """The store: every protocol of `pipeline.store.base`, `.archive`, `.retention`, `.routing`."""
 
     @classmethod
     def open(
@@ -78,10 +81,12 @@ class SqlStore(
         clock: Callable[[], datetime] = _now,
         new_id: Callable[[], str] = new_id,
         told: Sequence[str] = (),
+        sealer: Sealer | None = None,
     ) -> SqlStore:
         """Connect, and make or upgrade the tables.
 
-        `told` are the publishers (URLs) that are told what becomes of alarms (alarms 25).
+        `told` are the publishers (URLs) that are told what becomes of alarms (alarms 25);
+        `sealer` keeps the secrets of targets, and without one there can be none.
 
         Raises `InvalidValue` for a URL that cannot be used and for tables that are newer than
         this program, `StoreUnavailable` when the database does not answer.
@@ -92,7 +97,7 @@ class SqlStore(
         except BaseException:
             database.close()
             raise
-        return cls(database, clock, new_id, told)
+        return cls(database, clock, new_id, told, sealer)
 
     @property
     def name(self) -> str:
@@ -127,6 +132,9 @@ if TYPE_CHECKING:
         store: SqlStore,
     ) -> tuple[base.Intake, base.AlarmSource, base.Publications, base.UnpublishedEvents]:
         return store, store, store, store
+
+    def _routing_side(store: SqlStore) -> tuple[RoutingEntries, RoutingSource]:
+        return store, store
 
     def _deliveries_side(store: SqlStore) -> tuple[base.Outbox, base.ArrivalSource, Retention]:
         return store, store, store

@@ -24,6 +24,7 @@ from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
 from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
 from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.revisions import Revision, next_revision, present_revision
 from pipeline.store.sql.telling import tell
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
@@ -49,7 +50,7 @@ class SqlAlarmSource(Part):
 
     def _stream_enabled(self) -> Iterator[int | Alarm]:
         with self._database.stream() as connection:
-            yield _revision(connection)
+            yield present_revision(connection, Revision.ALARMS)
             for row in connection.execute(select(_alarm).where(_alarm.c.enabled)):
                 yield alarm_from(row)
 
@@ -60,7 +61,7 @@ class SqlAlarmSource(Part):
         earlier time: read all alarms again.
         """
         with self._database.read() as connection:
-            present = _revision(connection)
+            present = present_revision(connection, Revision.ALARMS)
             if present <= revision:
                 return AlarmChanges(present, (), ())
             changed = select(_alarm).where(_alarm.c.revision > revision)
@@ -78,7 +79,7 @@ class SqlAlarms(Part):
     def create(self, alarm: Alarm, actor: str = "") -> Alarm:
         """Store a new alarm; history type `creation`. Returns it with its revision."""
         with self._database.write() as connection:
-            revision = _next_revision(connection)
+            revision = next_revision(connection, Revision.ALARMS)
             self._insert(connection, [alarm], revision, actor)
         return replace(alarm, revision=revision)
 
@@ -86,7 +87,7 @@ class SqlAlarms(Part):
         """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
         remaining, created = iter(alarms), 0
         with self._database.write() as connection:
-            revision = _next_revision(connection)
+            revision = next_revision(connection, Revision.ALARMS)
             while portion := list(islice(remaining, _CREATED_AT_A_TIME)):
                 self._insert(connection, portion, revision, actor)
                 created += len(portion)
@@ -128,7 +129,7 @@ class SqlAlarms(Part):
             change = alarm_difference(before, after)
             if not change:
                 return before
-            revision = _next_revision(connection)
+            revision = next_revision(connection, Revision.ALARMS)
             row = alarm_row(after, revision)
             connection.execute(_of(update(_alarm), after.alarm_id).values(row))
             self._record(connection, "rule change", [(after, change)], actor)
@@ -138,7 +139,7 @@ class SqlAlarms(Part):
         """Delete; history type `deletion` stays. Raises `NotFound`."""
         with self._database.write() as connection:
             alarm = _locked(connection, alarm_id)
-            revision = _next_revision(connection)
+            revision = next_revision(connection, Revision.ALARMS)
             connection.execute(_of(delete(_alarm), alarm_id))
             now = self._clock()
             gone = {"alarm_id": alarm_id, "revision": revision, "deleted_at": now}
@@ -150,7 +151,7 @@ class SqlAlarms(Part):
         """Set the state by hand: reason "Manually set via API", history `state transition`."""
         with self._database.write() as connection:
             before = _locked(connection, alarm_id)
-            revision = _next_revision(connection)
+            revision = next_revision(connection, Revision.ALARMS)
             change = {"state": state.value, "state_reason": _MANUALLY}
             values = {**change, "state_timestamp": at, "revision": revision}
             connection.execute(_of(update(_alarm), alarm_id).values(values))
@@ -213,17 +214,6 @@ class SqlAlarms(Part):
         ]
         insert_all(connection, _history, rows)
         tell(connection, self._told, rows, _PUBLISHER_ID, self._clock(), self._new_id)
-
-
-def _next_revision(connection: Connection) -> int:
-    """Take the next revision; until the transaction ends, nobody else takes one."""
-    value = schema.revision.c.value
-    statement = update(schema.revision).values(value=value + 1).returning(value)
-    return int(connection.execute(statement).scalar_one())
-
-
-def _revision(connection: Connection) -> int:
-    return int(connection.execute(select(schema.revision.c.value)).scalar_one())
 
 
 def _locked(connection: Connection, alarm_id: str) -> Alarm:

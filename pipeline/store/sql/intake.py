@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 from pipeline.alarms.alarm import Alarm, Transition
 from pipeline.dispatch import is_guarded, receiver
 from pipeline.event import Event
+from pipeline.notification import Notification
 from pipeline.self_notification import is_self_notification
 from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
-from pipeline.store.rows import alarm_from, publication_row, rejected_row
+from pipeline.store.rows import alarm_from, occurrence_row, publication_row, rejected_row
 from pipeline.store.sql.arrivals import announcement
 from pipeline.store.sql.bulk import insert_new, select_given, write_all
 from pipeline.store.sql.part import Part
@@ -71,17 +72,25 @@ class SqlTransaction:
         rows = select_given(self._connection, key, key, sorted(by_key))
         return {by_key[alarm_id, message_id] for alarm_id, message_id in rows}
 
-    def save_transitions(self, transitions: Sequence[Transition]) -> None:
-        """Write, for each: alarm state, history, firing, notification, a delivery per action."""
+    def save_transitions(
+        self, transitions: Sequence[Transition], actions: Sequence[Sequence[str]] | None = None
+    ) -> None:
+        """Write, for each: alarm state, history, firing, notification, a delivery per action.
+
+        `actions` are those that were planned for each; None: the alarm's own, as they are.
+        """
+        if actions is None:
+            actions = [each.alarm.actions(each.current) for each in transitions]
         firings, history, notifications = [], [], []
         deliveries: list[dict[str, Any]] = []
         reason_data = _ReasonData()
-        for transition in transitions:
+        for transition, planned in zip(transitions, actions, strict=True):
             firings.append(_firing_row(transition))
             history.append(self._history_row(transition))
             notification = self._notification_row(transition, reason_data)
             notifications.append(notification)
-            deliveries.extend(self._delivery_rows(transition, notification["notification_id"]))
+            told = notification["notification_id"]
+            deliveries.extend(self._delivery_rows(told, planned, transition.at, transition.alarm))
         written = [
             Written(_firing, firings),
             Written(_alarm, _last_states(transitions), key="alarm_id"),
@@ -92,6 +101,15 @@ class SqlTransaction:
         write_all(self._connection, written, beside=announcement if deliveries else None)
         if self._told:
             self._tell(transitions, history)
+
+    def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
+        """Write a notification that tells of no alarm, with a delivery per action."""
+        rows = self._delivery_rows(notification.notification_id, actions, notification.created_at)
+        written = [
+            Written(schema.notification, [occurrence_row(notification)]),
+            Written(schema.delivery, list(rows)),
+        ]
+        write_all(self._connection, written, beside=announcement if actions else None)
 
     def _tell(self, transitions: Sequence[Transition], history: Sequence[dict[str, Any]]) -> None:
         """Tell of the transitions, but for those that a self-notification caused: no end to it."""
@@ -152,9 +170,13 @@ class SqlTransaction:
         }
 
     def _delivery_rows(
-        self, transition: Transition, notification_id: str
+        self,
+        notification_id: str,
+        actions: Sequence[str],
+        at: datetime,
+        alarm: Alarm | None = None,
     ) -> Iterator[dict[str, Any]]:
-        for action in transition.alarm.actions(transition.current):
+        for action in actions:
             yield {
                 "delivery_id": self._new_id(),
                 "notification_id": notification_id,
@@ -163,12 +185,12 @@ class SqlTransaction:
                 "state": "pending",
                 "attempts": 0,
                 "attempts_before": 0,
-                "created_at": transition.at,
-                "due_at": transition.at,
+                "created_at": at,
+                "due_at": at,
                 "lease": "",
                 "finished_at": None,
                 "last_error": "",
-                "guarded": is_guarded(transition.alarm, action) or None,
+                "guarded": (alarm is not None and is_guarded(alarm, action)) or None,
             }
 
 

@@ -13,6 +13,7 @@ from pipeline.alarms.alarm import State
 from pipeline.store import schema
 from pipeline.store.documents import from_json
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.revisions import Revision, present_revision
 from pipeline.store.status import Backlog, Counts, Fired, ReceiverLoad, Recent
 
 _DELIVERY_STATES = ("pending", "delivered", "dead")
@@ -45,7 +46,7 @@ class SqlStatus(Part):
                 rejected=_count(connection, schema.rejected_event),
                 publications=_count(connection, schema.publication),
                 disabled_actions={row.action: row.reason for row in connection.execute(reasons)},
-                revision=int(connection.scalar(select(schema.revision.c.value)) or 0),
+                revision=present_revision(connection, Revision.ALARMS),
                 unpublished_events=int(connection.scalar(unpublished) or 0),
             )
 

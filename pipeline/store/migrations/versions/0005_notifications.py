@@ -1,4 +1,4 @@
-"""Notifications that tell of anything, not only of alarms.
+"""Notifications that tell of anything, not only of alarms; targets, groups, filters, matchers.
 
 What the columns mean is said in `pipeline.store.schema`. A migration is never changed once it is
 released, so the types are spelled out here.
@@ -20,6 +20,7 @@ INSTANT = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 
 def upgrade() -> None:
     op.add_column("notification", sa.Column("kind", PLAIN_TEXT))
+    _create_routing_entries()
     op.add_column("delivery", sa.Column("progress", PLAIN_TEXT))
     op.add_column("delivery", sa.Column("in_progress_since", INSTANT))
     op.add_column("alarm", sa.Column("guarded", sa.Boolean))
@@ -28,3 +29,15 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     raise NotImplementedError("put back a backup that was made with the older version")
+
+
+def _create_routing_entries() -> None:
+    op.create_table(
+        "routing_entry",
+        sa.Column("name", PLAIN_TEXT, primary_key=True),
+        sa.Column("kind", PLAIN_TEXT, nullable=False),
+        sa.Column("document", PLAIN_TEXT, nullable=False),
+        sa.Column("secrets", PLAIN_TEXT, nullable=False),
+        sa.Column("revision", sa.BigInteger(), nullable=False),
+    )
+    op.execute("INSERT INTO revision (id, value) VALUES (2, 0)")

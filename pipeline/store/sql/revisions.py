@@ -1,0 +1,34 @@
+"""Revisions: the numbers of the changes that people make, by which processes follow.
+
+One row for alarms, one for what people set up by name. Taking the next number locks its row until
+the transaction ends, so numbers are committed in their order: who has seen one has seen all
+before it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from sqlalchemy import Connection, select, update
+
+from pipeline.store import schema
+
+_id, _value = schema.revision.c.id, schema.revision.c.value
+
+
+class Revision(IntEnum):
+    """The revisions, by the id of their row."""
+
+    ALARMS = 1
+    ROUTING = 2
+
+
+def next_revision(connection: Connection, which: Revision) -> int:
+    """Take the next revision; until the transaction ends, nobody else takes one."""
+    statement = update(schema.revision).where(_id == which).values(value=_value + 1)
+    return int(connection.execute(statement.returning(_value)).scalar_one())
+
+
+def present_revision(connection: Connection, which: Revision) -> int:
+    """The newest revision that was committed."""
+    return int(connection.execute(select(_value).where(_id == which)).scalar_one())
