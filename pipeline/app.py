@@ -14,7 +14,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from random import random
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -26,7 +25,7 @@ from pipeline.check import check
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
-from pipeline.kinds import Kinds, kinds_in
+from pipeline.kinds import Kinds
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
@@ -47,8 +46,7 @@ from pipeline.sinks import Sinks
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
-from pipeline.targets import Targets
-from pipeline.targets.base import Tools as DeliveryTools
+from pipeline.telling import Telling
 from pipeline.templates import Templates
 from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
@@ -153,16 +151,15 @@ class Application:
         file = yaml_source.load_file(self.settings.routing.file)
         return load_routes(file, lambda url: from_url(url, tools))
 
-    @cached_property
+    @property
     def kinds(self) -> Kinds:
         """The kinds of notifications. Raises `ConfigError`."""
-        file = self.settings.kinds.file
-        return kinds_in(yaml_source.load_file(file) if file else None)
+        return self.telling.kinds
 
-    @cached_property
+    @property
     def templates(self) -> Templates:
         """What puts notifications into words. Raises `ConfigError`."""
-        return Templates(self.settings.templates, self.kinds, self._log)
+        return self.telling.templates
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         tools = publisher_tools(self.settings)
@@ -199,8 +196,11 @@ class Application:
             wake=wake,
             observer=self._observer,
             tracing=self.tracing,
+            planner=self.telling.planner,
         )
         feed.load()
+        if self.telling.live.revision < 0:  # a command, not a process that follows
+            self.telling.feed(with_secrets=False).load()
         if self._outside:
             self._outside.show_alarms(alarms, lambda: worker.unconvertible)
         return worker, feed
@@ -227,6 +227,7 @@ class Application:
         """Take a rejected event in again; the reason, if it is rejected again."""
         worker, feed = self._replaying
         feed.refresh()
+        self.telling.feed(with_secrets=False).refresh()
         message = Message(
             rejected.body, rejected.content_type, rejected.headers or None, rejected.source
         )
@@ -257,6 +258,8 @@ class Application:
         """`tocsin run` (both), `tocsin listener` or `tocsin notifier`, ready to run."""
         outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
+        routing = self.telling.feed(with_secrets=notify)
+        routing.load()
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         if self.settings.retention.enabled:
             process.add_stage([self.pruner()])
@@ -266,6 +269,7 @@ class Application:
             self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
         if notify:
             process.add_stage([*self._arrivals(notifier[0], alone=not listen), *notifier])
+        process.join_last_stage(routing)
         if outside:
             process.join_last_stage(outside.gauges)
             outside.show_store(self.store)
@@ -342,22 +346,14 @@ class Application:
             return [ArrivalWatch(self.store, notifier.wake, self._log)]
         return []
 
+    @cached_property
+    def telling(self) -> Telling:
+        """What brings notifications to people."""
+        return Telling(self.settings, lambda: self.store, self.clock, self._log, self._open)
+
     def notifier(self) -> Notifier:
         """The outbound loop."""
-        delivery, templates = self.settings.delivery, self.templates
-        targets = Targets(DeliveryTools.by(delivery, self.clock, self._log, templates))
-        self._open.callback(targets.close)
-        return Notifier(
-            outbox=self.store,
-            targets=targets,
-            settings=self.settings.delivery,
-            clock=self.clock,
-            random=random,
-            # Bound once: one that is not is made anew for every line, told or not.
-            log=self._log.bind(),
-            observer=self._observer,
-            tracing=self.tracing,
-        )
+        return self.telling.notifier(self._observer, self.tracing)
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
         """The inbound side, in the order in which it is to be stopped."""

@@ -21,6 +21,8 @@ from typing import Any, NamedTuple, get_type_hints
 from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
+from pipeline.alarms.schedule import zone
+from pipeline.dispatch.settings import NotificationsSettings
 from pipeline.errors import InvalidValue
 from pipeline.feed import AlarmsSettings
 from pipeline.health import MetricsSettings
@@ -68,6 +70,7 @@ def told_to(url: str) -> None:
 _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "database.url": parse_url,
     "bus.urls": bus.check,
+    "notifications.timezone": zone,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
     "self_notifications.publishers": told_to,
 }
@@ -88,6 +91,7 @@ class Settings:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     kinds: KindsSettings = field(default_factory=KindsSettings)
     templates: TemplatesSettings = field(default_factory=TemplatesSettings)
+    notifications: NotificationsSettings = field(default_factory=NotificationsSettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)

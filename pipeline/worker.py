@@ -52,6 +52,21 @@ class Candidates(Protocol):
         """The alarm, as of its revision, is in state alarm and will not fire again by itself."""
 
 
+class Planning(Protocol):
+    """What the worker needs of the routing (`pipeline.planner.Planner`)."""
+
+    def actions(self, transition: Transition) -> Sequence[str]:
+        """Where the notification of a transition goes."""
+
+
+class OwnActions:
+    """Plans nothing: the actions are the alarm's own."""
+
+    def actions(self, transition: Transition) -> Sequence[str]:
+        """Those for the state that it comes into."""
+        return transition.alarm.actions(transition.current)
+
+
 class EventSinks(Protocol):
     """What the worker needs of the sinks (`pipeline.sinks.Sinks`)."""
 
@@ -102,11 +117,13 @@ class Worker:
         wake: Callable[[], None] = lambda: None,
         observer: Observer | None = None,
         tracing: Tracing | None = None,
+        planner: Planning | None = None,
     ) -> None:
         self._normaliser, self._routes = normaliser, routes
         self._sinks, self._alarms, self._store = sinks, alarms, store
         self._clock, self._log, self._wake = clock, log, wake
         self._observer, self._tracing = observer or Observer(), tracing or Tracing()
+        self._planner = planner or OwnActions()
         self._stopping = threading.Event()
         self.tally = Tally()
 
@@ -249,7 +266,9 @@ class Worker:
         with self._store.begin() as transaction:
             alarms, transitions = self._transitions(transaction, decisions, now)
             if transitions:
-                transaction.save_transitions(self._tracing.marked(transitions, decisions))
+                actions = [self._planner.actions(transition) for transition in transitions]
+                marked = self._tracing.marked(transitions, decisions)
+                transaction.save_transitions(marked, actions)
             if rejected:
                 transaction.save_rejected(rejected)
         self.tally.rejected += len(rejected)

@@ -15,13 +15,16 @@ import pytest
 import structlog
 
 from pipeline import yaml_source
-from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.alarm import Alarm, Severity, State
 from pipeline.alarms.live import LiveAlarms
+from pipeline.dispatch import MatcherEntry, TargetEntry
+from pipeline.dispatch.live import LiveRouting
 from pipeline.errors import PublishFailed, StoreUnavailable
 from pipeline.event import Event
-from pipeline.feed import AlarmFeed
+from pipeline.feed import AlarmFeed, RoutingFeed
 from pipeline.listeners.base import Message, Stopped
 from pipeline.normalise import Normaliser, NormaliseSettings, compiled
+from pipeline.planner import Planner
 from pipeline.publishers import Publishers
 from pipeline.publishers.base import Tools
 from pipeline.publishers.settings import PublishingSettings
@@ -29,6 +32,7 @@ from pipeline.publishers.test import TestPublisher as MemoryPublisher
 from pipeline.routing import load_routes
 from pipeline.sinks import Sinks
 from pipeline.store.base import Transaction
+from pipeline.store.routing import Create
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.worker import Worker
@@ -61,6 +65,7 @@ class Bench:
         pipelines: str = TO_ALARMS,
         intake: Any = None,
         broken: Exception | None = None,
+        planner: Planner | None = None,
     ) -> None:
         self.store, self.woken = store, 0
         self.alarms = LiveAlarms()
@@ -76,6 +81,7 @@ class Bench:
             clock=lambda: NOON,
             log=structlog.get_logger(),
             wake=self._wake,
+            planner=planner,
         )
 
     def _sinks(self, broken: Exception) -> Sinks:
@@ -337,7 +343,7 @@ class Allergic:
         with self._store.begin() as transaction:
             save = transaction.save_transitions
 
-            def save_transitions(transitions: Any) -> None:
+            def save_transitions(transitions: Any, actions: Any = None) -> None:
                 if any(t.alarm.alarm_id == self._alarm_id for t in transitions):
                     raise ZeroDivisionError("a bug")
                 save(transitions)
@@ -475,3 +481,31 @@ def test_events_of_a_list_are_published(store: SqlStore) -> None:
     bench = Bench(store, TO_BOTH.replace("'test://broken', ", ""))
     bench.take(Message(a_list_of_events(a_wire_event("m-1"), a_wire_event("m-2"))))
     assert [event.message_id for event in bench.memory.events] == ["m-1", "m-2"]
+
+
+def test_deliveries_are_planned_in_the_transaction_that_fires(store: SqlStore) -> None:
+    store.change_entries(
+        [
+            Create(TargetEntry("log", "log")),
+            Create(MatcherEntry("nights", ("log",), match_field=("exact:resource_id=u-1",))),
+        ]
+    )
+    live = LiveRouting()
+    RoutingFeed(
+        store, live, with_secrets=False, refresh_seconds=0.1, log=structlog.get_logger()
+    ).load()
+    bench = Bench(store, planner=Planner(live, structlog.get_logger()))
+    critical = an_alarm(
+        rule=a_rule("identity.user.deleted"),
+        severity=Severity.CRITICAL,
+        alarm_actions=("https://receiver.example/hook",),
+        all_projects=True,
+    )
+    bench.has(critical)
+
+    bench.take(a_message("u-1"))
+
+    assert {record.action for record in store.deliveries()} == {
+        "https://receiver.example/hook",
+        "target:log",
+    }
