@@ -81,9 +81,9 @@ class RabbitmqSettings:
         "", "The routing key there; empty: the one that a message had, its queue's name."
     )
     prefetch: int = option(
-        2000,
+        5000,
         "How many messages the broker sends ahead of acknowledgement, for each queue. It bounds "
-        "the memory used while the database is away.",
+        "the memory used while the database is away; with too few, the broker waits for commits.",
         minimum=1,
     )
     batch_size: int = option(
