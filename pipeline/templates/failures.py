@@ -28,7 +28,7 @@ class Failure:
 
     @property
     def place(self) -> str:
-        """`alarm-transition-body.txt.j2:3`."""
+        """`/etc/tocsin/templates/alarm-transition-body.txt.j2:3`."""
         return f"{self.file}:{self.line}" if self.line else self.file
 
     def __str__(self) -> str:
@@ -38,13 +38,13 @@ class Failure:
 def failure_of(error: BaseException, file: str) -> Failure:
     """What went wrong in the template `file`, or in one that it includes."""
     if isinstance(error, TemplateSyntaxError):
-        return Failure(error.name or file, error.lineno, _reason(error))
+        return Failure(_named(error.filename, file), error.lineno, _reason(error))
     name, line = file, None
     for frame, number in walk_tb(error.__traceback__):
         # Jinja2 puts frames with the names and lines of templates in place of its own.
-        if "__jinja_template__" in frame.f_globals or frame.f_code.co_filename == _INLINE:
+        if "__jinja_exception__" in frame.f_globals:
             line = number
-            name = _name(frame.f_code.co_filename, file)
+            name = _named(frame.f_code.co_filename, file)
     return Failure(name, line, _reason(error))
 
 
@@ -53,6 +53,8 @@ def masked_reason(error: BaseException, source: str, secrets: Collection[str]) -
 
     Of what the error quotes only words of the template itself are left.
     """
+    if isinstance(error, TemplateSyntaxError):
+        return f"{_reason(error)} (line {error.lineno})."  # It has seen no value yet.
     if not isinstance(error, (TemplateError, TocsinError)):
         return f"{type(error).__name__} in line {failure_of(error, '').line or 1}."
     reason = _QUOTED.sub(lambda found: _shown(found, source), _reason(error))
@@ -77,6 +79,5 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}"
 
 
-def _name(filename: str, file: str) -> str:
-    """Files are named as in the directory, whatever that is called."""
-    return file if filename == _INLINE or filename.endswith(f"/{file}") else filename
+def _named(filename: str | None, file: str) -> str:
+    return file if filename in (None, _INLINE) else filename

@@ -86,6 +86,7 @@ class Shelf:
     """Templates of one owner, as the files now are."""
 
     loader: BaseLoader
+    directory: Path | None = None
     files: Mapping[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @cached_property
@@ -96,6 +97,10 @@ class Shelf:
     def get(self, form: Form, name: str) -> Template | None:
         """The template of this name, None where there is none. Raises what its syntax raises."""
         return self.environments[form].get_template(name) if name in self.files else None
+
+    def path(self, name: str) -> str:
+        """Where the template of this name is, for messages."""
+        return str(self.directory / name) if self.directory and name in self.files else name
 
     @cached_property
     def from_source(self) -> Any:
@@ -111,7 +116,7 @@ class Library:
     def __init__(self, directory: str = "") -> None:
         self.directory = Path(directory) if directory else None
         shipped = FileSystemLoader(SHIPPED_TEMPLATES)
-        self._shipped = Shelf(shipped, _files(SHIPPED_TEMPLATES))
+        self._shipped = Shelf(shipped, SHIPPED_TEMPLATES, _files(SHIPPED_TEMPLATES))
         self._user = Shelf(shipped)
         self._lock = threading.Lock()
 
@@ -128,7 +133,7 @@ class Library:
                 shipped = self._shipped.loader
                 own: list[BaseLoader] = [FileSystemLoader(directory), shipped]
                 loader = ChoiceLoader([PrefixLoader({"shipped": shipped}), *own])
-                self._user = Shelf(loader, files)
+                self._user = Shelf(loader, directory, files)
 
 
 def _files(directory: Path) -> dict[str, tuple[int, int, int]]:

@@ -140,7 +140,8 @@ class _Writing:
                 return clean(written)
             if line := one_line(written):
                 return line
-            self._pass_over(Failure(candidate.file, None, "it makes an empty subject."))
+            file = self._shelves[candidate.owner].path(candidate.file)
+            self._pass_over(Failure(file, None, "it makes an empty subject."))
         failures = "; ".join(map(str, self.failures))
         raise InvalidValue(f"no {part} template of {self._kind.id} can be used: {failures}")
 
@@ -187,7 +188,7 @@ class _Writing:
                 return None
             return shelf.environments[form].filled(template, context, page=candidate.page)
         except Exception as error:  # noqa: BLE001 - a template may raise whatever Python has
-            self._pass_over(failure_of(error, candidate.file))
+            self._pass_over(failure_of(error, shelf.path(candidate.file)))
             return None
 
     def _pass_over(self, failure: Failure) -> None:
