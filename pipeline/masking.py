@@ -15,7 +15,12 @@ MASK = "***"
 # The user info ends at the last @ before the path, as in every URL parser; a password with a raw
 # slash (SQLAlchemy takes one) ends there too, unless what looks like it is a port: host:80/a@b.
 _PASSWORD = re.compile(r"(?P<head>://[^\s/?#:@]*):(?!\d+[/?#])(?:[^\s/?#'\"]*|[^\s@'\"]*)@")
-_LONE_USER = re.compile(r"(?P<head>\b(?:https?|jenkinss?)://)[^\s/?#:@'\"]+@", re.IGNORECASE)
+_LONE_USER = re.compile(r"(?P<head>\b(?:https?|jenkinss?|slack)://)[^\s/?#:@'\"]+@", re.IGNORECASE)
+# All of a Slack webhook's path is what lets in; a channel's name, behind a token, is not.
+_HOOK = re.compile(
+    r"(?P<head>\b(?:slack://[^\s/?#'\"@]+/|https?://hooks\.slack(?:-gov)?\.com/\w+/))[^\s'\"<>?#]+",
+    re.IGNORECASE,
+)
 _ARGUMENT = re.compile(r"(?P<head>[?&;#](?P<name>[^\s=&;#?]+)=)(?P<value>[^\s&#'\"<>]+)")
 _SECRET_NAME = re.compile(
     r"token|passw|passphrase|pwd|secret|credential|signature|^sig$|auth$|key$", re.IGNORECASE
@@ -26,13 +31,15 @@ _HARMLESS_NAMES = frozenset({"routing_key", "partition_key", "clientkey", "sslke
 def mask_url(text: str) -> str:
     """The text with the secrets of every URL in it masked.
 
-    Masked are the password of `user:password@`, a lone `user@` of an http or Jenkins URL (it is a
-    token there), and the query arguments whose name says so: `?token=…`, `&api_key=…`.
+    Masked are the password of `user:password@`, a lone `user@` of an http, Jenkins or Slack URL
+    (it is a token there), the path of a Slack webhook, and the query arguments whose name says
+    so: `?token=…`, `&api_key=…`.
     """
     if "://" not in text and "=" not in text:
         return text
     text = _PASSWORD.sub(rf"\g<head>:{MASK}@", text)
     text = _LONE_USER.sub(rf"\g<head>{MASK}@", text)
+    text = _HOOK.sub(rf"\g<head>{MASK}", text)
     return _ARGUMENT.sub(_masked_argument, text)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from jinja2 import Environment, TemplateSyntaxError
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Range
 
@@ -38,7 +39,18 @@ def secret(**settings: Any) -> fields.String:
 
 def url(**settings: Any) -> fields.String:
     """An http or https URL that names a host."""
-    return fields.String(validate=_check_url, **_mandatory(settings))
+    return fields.String(validate=check_url, **_mandatory(settings))
+
+
+def template(**settings: Any) -> fields.String:
+    """A template over a notification (`Templates.expand`)."""
+    return fields.String(validate=_check_template, **_mandatory(settings))
+
+
+def templates() -> fields.Dict:
+    """Templates by name; none, if not given."""
+    each = fields.String(validate=_check_template)
+    return fields.Dict(keys=fields.String(), values=each, load_default=dict)
 
 
 def is_secret(field: Any) -> bool:
@@ -50,7 +62,8 @@ def _mandatory(settings: dict[str, Any]) -> dict[str, Any]:
     return {"error_messages": {"required": "Mandatory field missing."}, **settings}
 
 
-def _check_url(value: str) -> None:
+def check_url(value: str) -> None:
+    """Raise `ValidationError` for what is no http or https URL; it is not repeated."""
     try:
         parts = urlsplit(value)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -58,6 +71,13 @@ def _check_url(value: str) -> None:
         usable = False
     if not usable:
         raise ValidationError("Not an http or https URL that names a host.")
+
+
+def _check_template(source: str) -> None:
+    try:
+        Environment().parse(source)
+    except TemplateSyntaxError as error:
+        raise ValidationError(f"{error.message} (line {error.lineno}).") from error
 
 
 def _check_proxy(value: str) -> None:

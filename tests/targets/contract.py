@@ -58,7 +58,8 @@ class Contract:
     `scenes` are by their names in `EXPECTED`, `not_applicable` says of each other why it cannot
     come to pass. `actions` are URLs that stand for a target, `SECRET` in each that can hold one.
     `settings` are those of section `delivery` that the type needs. `outcomes` are those in place
-    of `Delivered` where it works.
+    of `Delivered` where it works. `elsewhere` are secret options that cannot stand beside the
+    others, each with the test that tries it.
     """
 
     scenes: Mapping[str, Scene]
@@ -66,6 +67,7 @@ class Contract:
     actions: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     outcomes: tuple[type, ...] = (Delivered,)
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def scene(self, name: str) -> AbstractContextManager[Options]:
         """The scene of this name, set up on entering it."""

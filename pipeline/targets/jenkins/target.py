@@ -13,7 +13,6 @@ from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, TemplateSyntaxError
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from pipeline.errors import InvalidValue
@@ -42,7 +41,7 @@ class JenkinsSchema(HttpSchema):
     user = options.text()
     api_token = options.secret()
     trigger_token = options.secret()
-    parameters = fields.Dict(keys=fields.String(), values=fields.String(), load_default=dict)
+    parameters = options.templates()
     wait = fields.Enum(Wait, by_value=True, load_default=Wait.FINISHED)
     failed_build = fields.Enum(FailedBuild, by_value=True, load_default=FailedBuild.DELIVERED)
     follow_seconds = fields.Float(
@@ -57,11 +56,6 @@ class JenkinsSchema(HttpSchema):
             problems["url"] = ["Give the address of Jenkins alone; user and api_token by those."]
         if bool(data.get("user")) != bool(data.get("api_token")):
             problems["api_token"] = ["User and API token go together."]
-        for name, template in data["parameters"].items():
-            try:
-                Environment().parse(template)
-            except TemplateSyntaxError as error:
-                problems["parameters"] = [f"{name}: {error.message} (line {error.lineno})."]
         if problems:
             raise ValidationError(problems)
 
