@@ -15,9 +15,9 @@ from urllib.parse import urlsplit, urlunsplit
 
 from marshmallow import Schema, fields
 
+from pipeline.amqp_sender import AmqpSender, Letter
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
-from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import checked_authority, read_options
 from pipeline.publishers.wire import event_json

@@ -29,7 +29,8 @@ from pipeline.event import Event
 from pipeline.masking import mask_url
 from pipeline.publishers.base import Tools
 from pipeline.publishers.url_options import checked_authority, read_options
-from pipeline.publishers.wire import array, portions, strict_json
+from pipeline.publishers.wire import array, portions
+from pipeline.strict_json import strict_json
 from pipeline.words import truth
 
 _CONNECTIONS = 4

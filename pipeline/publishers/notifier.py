@@ -29,9 +29,9 @@ import amqp.exceptions
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
 
+from pipeline.amqp_sender import AmqpSender, Letter
 from pipeline.errors import InvalidValue, PublishFailed
 from pipeline.event import Event
-from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Broker, Tools
 from pipeline.publishers.url_options import checked_authority, one_of, read_options
 from pipeline.publishers.wire import portions

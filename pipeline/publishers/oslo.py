@@ -15,8 +15,8 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
+from pipeline.amqp_sender import AmqpSender, Letter
 from pipeline.event import Event
-from pipeline.publishers.amqp_sender import AmqpSender, Letter
 from pipeline.publishers.base import Tools
 from pipeline.publishers.notifier import brokers, declares
 from pipeline.publishers.url_options import one_of, read_options

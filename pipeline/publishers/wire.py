@@ -5,14 +5,10 @@ Pure. Called by the publishers that write JSON.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
-
-import orjson
+from collections.abc import Iterator, Sequence
 
 from pipeline.event import Event
+from pipeline.strict_json import strict_json
 
 MOST_BYTES = 1024 * 1024
 """How much goes into one message or request with many events in it: brokers refuse more than a
@@ -22,15 +18,6 @@ few megabytes, and one event that is too large should not take a thousand others
 def event_json(event: Event) -> bytes:
     """One event as a JSON object."""
     return strict_json(event.as_dict())
-
-
-def strict_json(value: Any) -> bytes:
-    """The value in JSON that every parser takes: a number that JSON has not becomes null."""
-    try:
-        return orjson.dumps(value)
-    except TypeError:
-        # An integer beyond 64 bits, or half of a surrogate pair: orjson refuses them.
-        return json.dumps(_finite(value), default=str).encode("ascii")
 
 
 def array(documents: Sequence[bytes]) -> bytes:
@@ -48,13 +35,3 @@ def portions(documents: Sequence[bytes], most_bytes: int = MOST_BYTES) -> Iterat
         size += len(document)
     if start < len(documents):
         yield slice(start, len(documents))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(item) for item in value]
-    return value

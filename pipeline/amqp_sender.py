@@ -1,9 +1,9 @@
 """Sends messages to an AMQP broker and returns when it has confirmed every one of them.
 
-Used by the publishers whose sink is a RabbitMQ. Messages go out one after another without waiting
-and the confirms are gathered behind them, so that a batch costs about one round trip. A message
-that no queue took counts as not sent (`mandatory`). Every wait is bounded; a connection that broke
-while nobody used it is made anew, once, before that is called a failure.
+Used by the publishers and the targets whose receiver is a RabbitMQ. Messages go out one after
+another without waiting and the confirms are gathered behind them, so that a batch costs about one
+round trip. A message that no queue took counts as not sent (`mandatory`). Every wait is bounded; a
+connection that broke while nobody used it is made anew, once, before that is called a failure.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import amqp
 import amqp.exceptions
@@ -20,7 +20,6 @@ from kombu.utils.url import parse_url
 
 from pipeline.errors import PublishFailed, PublishRefused
 from pipeline.masking import mask_url
-from pipeline.publishers.base import Broker
 
 _UNCONFIRMED_AT_ONCE = 1000
 _PORTS = {"amqp": 5672, "amqps": 5671}
@@ -36,22 +35,35 @@ class Letter(NamedTuple):
     properties: Mapping[str, Any] = {}
 
 
+class Trust(Protocol):
+    """Whom to trust over TLS: PEM files, None for what the system has."""
+
+    @property
+    def tls_ca_file(self) -> str | None: ...
+    @property
+    def tls_cert_file(self) -> str | None: ...
+    @property
+    def tls_key_file(self) -> str | None: ...
+
+
 class AmqpSender:
     """One connection to a broker, opened when it is first needed. Safe from many threads.
 
     `urls` are nodes of one broker, tried in turn. `prepare` is called with each new connection,
-    to declare what the letters need, and again when no queue took one of them.
+    to declare what the letters need, and again when no queue took one of them. `ca_setting` names
+    what says whom to trust, for people.
     """
 
     def __init__(
         self,
         urls: Sequence[str],
-        broker: Broker,
+        trust: Trust,
         timeout_seconds: float,
         prepare: Callable[[Any], None] | None = None,
+        ca_setting: str = "rabbitmq.tls_ca_file",
     ) -> None:
-        self._urls, self._broker, self._timeout = urls, broker, timeout_seconds
-        self._prepare = prepare
+        self._urls, self._trust, self._timeout = urls, trust, timeout_seconds
+        self._prepare, self._ca_setting = prepare, ca_setting
         self._connection: amqp.Connection | None = None
         self._confirms: _Confirms | None = None
         self._lock = threading.Lock()
@@ -75,7 +87,9 @@ class AmqpSender:
                 raise
             except _LOST as error:
                 self._drop()
-                raise PublishFailed(f"{self._name()}: {_reason(error)}") from error
+                raise PublishFailed(
+                    f"{self._name()}: {_reason(error, self._ca_setting)}"
+                ) from error
             except BaseException:
                 self._drop()
                 raise
@@ -146,14 +160,14 @@ class AmqpSender:
             connect_timeout=self._timeout,
             read_timeout=self._timeout,
             write_timeout=self._timeout,
-            client_properties={"connection_name": "tocsin publisher", "product": "Tocsin"},
+            client_properties={"connection_name": "tocsin sender", "product": "Tocsin"},
         )
 
     def _tls(self, host: str) -> dict[str, Any]:
         return {
-            "ca_certs": self._broker.tls_ca_file,
-            "certfile": self._broker.tls_cert_file,
-            "keyfile": self._broker.tls_key_file,
+            "ca_certs": self._trust.tls_ca_file,
+            "certfile": self._trust.tls_cert_file,
+            "keyfile": self._trust.tls_key_file,
             "cert_reqs": ssl.CERT_REQUIRED,
             "server_hostname": host,
         }
@@ -232,13 +246,13 @@ def _shown(exchange: str) -> str:
     return f"the exchange {exchange!r}" if exchange else "the default exchange"
 
 
-def _reason(error: BaseException) -> str:
+def _reason(error: BaseException, ca_setting: str) -> str:
     """Why, in words for a person; the errors of amqp repeat themselves."""
     if isinstance(error, TimeoutError):
         return "no answer in time. A broker whose memory or disk alarm is raised takes nothing."
     if isinstance(error, ssl.SSLCertVerificationError):
         return (
-            f"its certificate is not trusted: {error.verify_message}. Set rabbitmq.tls_ca_file "
+            f"its certificate is not trusted: {error.verify_message}. Set {ca_setting} "
             f"to the CA that signed it, and use a host name that it holds."
         )
     if isinstance(error, OSError):
