@@ -1,7 +1,8 @@
 """Aodh: `http://` and `https://` actions get Aodh's POST, byte for byte (alarms 14, 15).
 
 Whoever receives Aodh's callbacks today need not change anything. Beside Aodh's headers each
-attempt carries the delivery's `webhook-id`, so that a receiver can drop a repeat (delivery 3).
+attempt carries the delivery's `webhook-id`, so that a receiver can drop a repeat (delivery 3),
+and where there is a signing secret, a signature (delivery 7).
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from urllib.parse import parse_qs
 
 from pipeline.notification import Delivery, Notification, StoredData
 from pipeline.targets import options
-from pipeline.targets.base import HttpTarget
+from pipeline.targets.base import HttpTarget, Tools
 from pipeline.targets.http import Request
-from pipeline.targets.options import HttpSchema
+from pipeline.targets.options import SignedSchema
+from pipeline.targets.signing import keys_of, signature_headers
 from pipeline.tracing import trace_headers
 
 
-class AodhSchema(HttpSchema):
+class AodhSchema(SignedSchema):
     """The options of an Aodh receiver."""
 
     url = options.url(required=True)
@@ -32,6 +34,11 @@ class AodhTarget(HttpTarget):
 
     schema = AodhSchema
 
+    def __init__(self, options: Mapping[str, Any], tools: Tools) -> None:
+        super().__init__(options, tools)
+        own = options.get("signing_secret")
+        self._keys = keys_of([own] if own else tools.settings.signing_secrets)
+
     @staticmethod
     def options_of(action: str) -> Mapping[str, Any]:
         """The action is the URL."""
@@ -39,10 +46,11 @@ class AodhTarget(HttpTarget):
 
     def request(self, delivery: Delivery) -> Request:
         """Aodh's callback."""
-        url = self._options["url"]
-        return Request(
-            url, body(delivery.notification), headers(delivery), verify=wants_verify(url)
-        )
+        url, written, sent = self._options["url"], body(delivery.notification), headers(delivery)
+        if self._keys:
+            now = self._tools.clock()
+            sent |= signature_headers(self._keys, delivery.delivery_id, now, written)
+        return Request(url, written, sent, verify=wants_verify(url))
 
 
 def body(notification: Notification) -> bytes:

@@ -29,6 +29,7 @@ from pipeline.notification import Delivery, Outcome, Refused
 from pipeline.targets.answer import Answer, judge
 from pipeline.targets.http import HttpSender, Request
 from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.signing import keys_of
 from pipeline.targets.way import way_of
 from pipeline.templates import Templates
 
@@ -88,8 +89,14 @@ class Tools:
     ) -> Tools:
         """The tools that the settings ask for; without `templates`, the shipped ones.
 
-        Raises `InvalidValue` for certificates that cannot be used.
+        Raises `InvalidValue` for what the settings name and cannot be used: certificates, a proxy,
+        signing secrets.
         """
+        try:
+            keys_of(settings.signing_secrets)
+        except InvalidValue as error:
+            name = "delivery.signing_secrets"
+            raise InvalidValue(f"{name}: {error}", field=name) from error
         return cls(settings, clock, log, templates or Templates(log=log), HttpSender(settings))
 
 

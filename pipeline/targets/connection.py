@@ -32,9 +32,10 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from pipeline.outbound import AllowList
-from pipeline.targets.dial import Route, dialled
+from pipeline.targets.dial import dialled
 from pipeline.targets.line import Incoming, Line, SecuredLine
 from pipeline.targets.plain_head import PlainlyRead
+from pipeline.targets.route import Route
 
 _ROUTES_REMEMBERED = 256
 _KEPT_AT_MOST = 256

@@ -17,11 +17,11 @@ import socket
 import ssl
 from http.client import HTTPException, HTTPResponse
 from time import monotonic
-from typing import Any, NamedTuple
+from typing import Any
 
 from pipeline.outbound import AllowList, forbidden
 from pipeline.targets.line import Incoming, Line, until
-from pipeline.targets.proxies import Proxy
+from pipeline.targets.route import Proxy, Route
 
 
 class NotConnected(Exception):
@@ -46,20 +46,6 @@ class NoWay(NotConnected):
 
 class NoTimeLeft(NotConnected):
     """Connecting, or the TLS handshake, took too long."""
-
-
-class Route(NamedTuple):
-    """Where a connection leads, and how: what is sent over it may go over any other of its route.
-
-    `tls` is None where it goes without. A `guarded` one leads to addresses that the guard has
-    let through.
-    """
-
-    host: str
-    port: int
-    tls: ssl.SSLContext | None
-    proxy: Proxy | None = None
-    guarded: bool = False
 
 
 def dialled(

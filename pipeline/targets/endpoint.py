@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from pipeline.dispatch import receiver
+from pipeline.targets.route import Route
 
 _REMEMBERED = 4_096
 _PORTS = {"http": 80, "https": 443}
@@ -28,13 +29,15 @@ class Endpoint:
     """Where and how to post. `who` names it without secrets; `host` is ASCII, without brackets.
 
     `start` is the request's first two lines, and `start_by_proxy` where a proxy is asked for it;
-    `headers` what the URL adds to the others: its credentials, as basic authentication.
+    `headers` what the URL adds to the others: its credentials, as basic authentication. `direct`
+    is the route to it without TLS and proxy.
     """
 
     who: str
     secure: bool
     host: str
     port: int
+    direct: Route
     start: str
     start_by_proxy: str
     headers: Mapping[str, str] = field(repr=False)
@@ -64,6 +67,7 @@ def endpoint(url: str, method: str = "POST") -> Endpoint:
         secure=parts.scheme == "https",
         host=host,
         port=port,
+        direct=Route(host, port, None),
         start=f"{method} {path} HTTP/1.1\r\nHost: {where}\r\n",
         start_by_proxy=f"{method} http://{where}{path} HTTP/1.1\r\nHost: {where}\r\n",
         headers={"Authorization": authorization} if authorization else {},

@@ -17,9 +17,9 @@ from pipeline.targets.dial import (
     NotConnected,
     NoTimeLeft,
     NoWay,
-    Route,
     UnknownHost,
 )
+from pipeline.targets.route import Route
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,11 @@ from pipeline.notification import Failed, Outcome, Refused
 from pipeline.outbound import AllowList
 from pipeline.targets.answer import Answer
 from pipeline.targets.connection import Connections, NotTaken
-from pipeline.targets.dial import NotConnected, Route
+from pipeline.targets.dial import NotConnected
 from pipeline.targets.endpoint import Endpoint, endpoint
 from pipeline.targets.failure import Tried, forbidden_text, outcome_of
 from pipeline.targets.proxies import Proxies
+from pipeline.targets.route import Route
 from pipeline.targets.settings import GUARD_ALL, GUARD_NONE, DeliverySettings
 from pipeline.targets.tls import TlsContexts
 from pipeline.targets.way import ORDINARY, Way
@@ -65,9 +66,11 @@ class HttpSender:
     """
 
     def __init__(self, settings: DeliverySettings) -> None:
-        self._guard = settings.guard
+        self._guards_all = settings.guard == GUARD_ALL
+        self._guards = settings.guard != GUARD_NONE
         self._allowed = _listed("guard_allow", lambda: AllowList.of(settings.guard_allow))
         self._proxies = _listed("proxy", lambda: Proxies(settings))
+        self._takes_care = self._guards_all or bool(self._proxies.by_scheme)
         self._tls = TlsContexts(settings)
         self._timeouts = settings.connect_timeout_seconds, settings.read_timeout_seconds
         self._connections = Connections(
@@ -109,8 +112,10 @@ class HttpSender:
         self, request: Request, there: Endpoint, way: Way, guarded: bool
     ) -> Route | Outcome:
         """How to get there; or what becomes of the delivery, as there is no way."""
-        guarded = (guarded or self._guard == GUARD_ALL) and self._guard != GUARD_NONE
-        guarded = guarded and not self._allowed.has_host(there.host)
+        if not (there.secure or guarded or way.proxy or self._takes_care):
+            return there.direct  # as most go
+        if guarded or self._guards_all:
+            guarded = self._guards and not self._allowed.has_host(there.host)
         try:
             proxy = self._proxies.to(there, way)
             tls = self._tls.of(way, request.verify) if there.secure else None
@@ -164,14 +169,14 @@ def _listed(setting: str, make: Callable[[], Made]) -> Made:
 def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The whole request, to be sent at once. Raises `ValueError` for a line break in a header."""
     length = {"Content-Length": len(body)}
-    start, granting = there.start, {}
+    start, own = there.start, there.headers
     if route.proxy and not there.secure:
         start = there.start_by_proxy
         if route.proxy.authorization:
-            granting["Proxy-Authorization"] = route.proxy.authorization
+            own = {**own, "Proxy-Authorization": route.proxy.authorization}
     lines = [
         f"{name}: {value}\r\n"
-        for some in (_HEADERS | dict(headers), length, there.headers, granting)
+        for some in (_HEADERS | dict(headers), length, own)
         for name, value in some.items()
     ]
     block = "".join(lines)

@@ -15,7 +15,9 @@ from jinja2 import Environment, TemplateSyntaxError
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Range
 
+from pipeline.errors import InvalidValue
 from pipeline.strict_schema import StrictSchema
+from pipeline.targets.signing import keys_of
 
 DIRECT: Final = "direct"
 """In place of a proxy's URL: none, whatever the settings say."""
@@ -60,6 +62,13 @@ def is_secret(field: Any) -> bool:
 
 def _mandatory(settings: dict[str, Any]) -> dict[str, Any]:
     return {"error_messages": {"required": "Mandatory field missing."}, **settings}
+
+
+def _check_signing(value: str) -> None:
+    try:
+        keys_of([value])
+    except InvalidValue as error:
+        raise ValidationError(str(error)) from error
 
 
 def check_url(value: str) -> None:
@@ -110,3 +119,46 @@ class HttpSchema(TargetSchema):
         for name, needed in _NEEDED.items():
             if data.get(name) and not data.get(needed):
                 raise ValidationError(f"{name} needs {needed} beside it.", name)
+
+
+class SignedSchema(HttpSchema):
+    """Those of a target that signs what it sends (`pipeline.targets.signing`)."""
+
+    signing_secret = secret(validate=_check_signing)
+
+
+class Pairs(fields.Field[Mapping[str, str]]):
+    """Texts by name, in each of the ways in which people write them: a mapping, a list of
+    `{name: …, value: …}`, a list of texts with `separator` between name and value, or one such
+    text."""
+
+    def __init__(self, separator: str, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._separator = separator
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Mapping[str, str]:
+        if isinstance(value, Mapping):
+            items = list(value.items())
+        else:
+            items = [self._pair(item) for item in (value if isinstance(value, list) else [value])]
+        if not all(isinstance(text, str) and text for item in items for text in item[:1]):
+            raise ValidationError(self._expected)
+        if not all(isinstance(text, str) for _, text in items):
+            raise ValidationError(self._expected)
+        found = dict(items)
+        if len(found) < len(items):
+            raise ValidationError("One name stands there twice.")
+        return found
+
+    def _pair(self, item: Any) -> tuple[Any, Any]:
+        match item:
+            case {"name": name, "value": value}:
+                return name, value
+            case str() if self._separator in item:
+                name, _, value = item.partition(self._separator)
+                return name.strip(), value.strip()
+        raise ValidationError(self._expected)
+
+    @property
+    def _expected(self) -> str:
+        return f"Give a name and a value, both texts, for each: name{self._separator} value."

@@ -8,7 +8,6 @@ by `pipeline.targets.http`, from many threads.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
@@ -21,23 +20,12 @@ from pipeline.hiding import spellings
 from pipeline.outbound import AllowList, network
 from pipeline.targets.endpoint import Endpoint
 from pipeline.targets.options import DIRECT
+from pipeline.targets.route import Proxy
 from pipeline.targets.settings import DeliverySettings
 from pipeline.targets.way import Way
 
 _PORT = 80
 _PORT_BEHIND = re.compile(r"(?<=[^:]):[0-9]+$")
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy. `who` names it without credentials; `authorization` is a header's value, and
-    `secrets` are all spellings of what no outcome may hold of it."""
-
-    who: str
-    host: str
-    port: int
-    authorization: str = field(default="", repr=False)
-    secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
 class Proxies:
@@ -51,7 +39,7 @@ class Proxies:
             for scheme in found:
                 found[scheme] = found[scheme] or named.get(scheme) or named.get("all", "")
             past += named.get("no", "").split(",")
-        self._by_scheme = {scheme: proxy_of(url) for scheme, url in found.items() if url}
+        self.by_scheme = {scheme: proxy_of(url) for scheme, url in found.items() if url}
         self._past_all = "*" in map(str.strip, past)
         self._past = _past(past)
 
@@ -60,9 +48,9 @@ class Proxies:
         own that cannot be used."""
         if way.proxy:
             return None if way.proxy == DIRECT else proxy_of(way.proxy, way.proxy_credentials)
-        if not self._by_scheme or self._past_all or self._past.has_host(there.host):
+        if not self.by_scheme or self._past_all or self._past.has_host(there.host):
             return None
-        return self._by_scheme.get("https" if there.secure else "http")
+        return self.by_scheme.get("https" if there.secure else "http")
 
 
 @lru_cache(maxsize=256)

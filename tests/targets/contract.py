@@ -29,8 +29,8 @@ from pipeline.receiver import Callback, Receiver, Reply
 
 from targets import scenes
 
-SECRET: Final = "hunter22-q8Zr2LxW0mKp5VtN7cYb"
-"""What no log, error, outcome or record may hold."""
+SECRET: Final = "hunter22q8Zr2LxW0mKp5VtN7cYbHd3e"
+"""What no log, error, outcome or record may hold. It is base64, as signing secrets are."""
 
 EXPECTED: Final[Mapping[str, type]] = {
     "works": Delivered,
