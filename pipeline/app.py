@@ -34,6 +34,7 @@ from pipeline.listeners.replay import Replayed, ReplayListener
 from pipeline.normalise import Normaliser, compiled
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
+from pipeline.past import Past
 from pipeline.process import Part, Process
 from pipeline.pruner import Pruner
 from pipeline.publishers import Publishers, from_url
@@ -41,6 +42,7 @@ from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
+from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.sinks import Sinks
 from pipeline.store.base import RejectedEvent
@@ -160,6 +162,16 @@ class Application:
     def templates(self) -> Templates:
         """What puts notifications into words. Raises `ConfigError`."""
         return self.telling.templates
+
+    def past(self) -> Past:
+        """Where to find what was there before, to try something out with."""
+        return Past(self.store, self.normaliser(), self.clock())
+
+    def sender(self) -> Sender:
+        """What sends notifications by the routing as it now is."""
+        telling = self.telling
+        telling.load()
+        return Sender(telling.live.routing, telling.notify(_nobody), self.clock, self.new_id)
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         tools = publisher_tools(self.settings)

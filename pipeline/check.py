@@ -24,6 +24,7 @@ from pipeline.publishers import from_url
 from pipeline.routing import load_routes
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.targets import check_action
+from pipeline.templates.checking import inline_problems, problems_in
 
 # Alarms that are only checked need no time of their own.
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
@@ -47,6 +48,8 @@ def check(loaded: LoadedSettings, alarms: Path | None = None) -> Report:
     ]
     if settings.kinds.file:
         readings.append(lambda: _kinds(settings.kinds))
+    if settings.templates.directory:
+        readings.append(lambda: _templates(settings))
     if settings.tracing.enabled:
         readings.append(lambda: _tracing(loaded))
     if alarms is not None:
@@ -87,9 +90,32 @@ def _pipelines(settings: Settings) -> str:
 
 def _kinds(settings: KindsSettings) -> str:
     document = yaml_source.load_file(settings.file)
-    kinds_in(document)
+    kinds = kinds_in(document)
     listed = document.value["kinds"] if document.value else []
+    problems = [
+        document.problem(("kinds", index, key), message)
+        for index, entry in enumerate(listed)
+        for key, message in inline_problems(kinds.find(entry["id"]))
+    ]
+    if problems:
+        raise ConfigError(problems)
     return f"{settings.file}: {_count(len(listed), 'kind')}"
+
+
+def _templates(settings: Settings) -> str:
+    directory = settings.templates.directory
+    try:
+        kinds = (
+            kinds_in(yaml_source.load_file(settings.kinds.file))
+            if settings.kinds.file
+            else (kinds_in(None))
+        )
+    except ConfigError:
+        kinds = kinds_in(None)  # What is wrong with that file has been said.
+    count, problems = problems_in(directory, kinds)
+    if problems:
+        raise ConfigError(problems)
+    return f"{directory}: {_count(count, 'template')}"
 
 
 def _tracing(loaded: LoadedSettings) -> str:

@@ -59,9 +59,17 @@ class Planner:
             return own
         return self._planned(routing, told(transition), own, transition.at).actions
 
-    def planned(self, notification: Notification, actions: Sequence[str], now: datetime) -> Plan:
-        """Where a notification goes, besides the actions that it was sent to by name."""
-        return self._planned(self._live.routing, notification, actions, now)
+    def planned(
+        self,
+        notification: Notification,
+        actions: Sequence[str],
+        now: datetime,
+        *,
+        only: bool = False,
+    ) -> Plan:
+        """Where a notification goes, besides the actions that it was sent to by name; `only`: to
+        nobody besides."""
+        return self._planned(self._live.routing, notification, actions, now, only=only)
 
     def _planned(
         self,
@@ -69,8 +77,10 @@ class Planner:
         notification: Notification,
         actions: Sequence[str],
         now: datetime,
+        *,
+        only: bool = False,
     ) -> Plan:
-        made = plan(notification, actions, routing, now)
+        made = plan(notification, actions, routing, now, only=only)
         for problem in made.problems:
             kind, alarm_id = notification.kind, notification.alarm_id
             self._log.error("routing.leads_nowhere", kind=kind, alarm_id=alarm_id, reason=problem)
@@ -92,13 +102,15 @@ class Notify:
     ) -> None:
         self._planner, self._store, self._clock, self._wake = planner, store, clock, wake
 
-    def __call__(self, notification: Notification, actions: Sequence[str] = ()) -> Sequence[str]:
+    def __call__(
+        self, notification: Notification, actions: Sequence[str] = (), *, only: bool = False
+    ) -> Sequence[str]:
         """The actions that it will be delivered to; where there are none, nothing is written.
 
-        `actions` (`target:mail`, `group:admins`, URLs) are told besides what matchers say. Raises
-        `StoreUnavailable`.
+        `actions` (`target:mail`, `group:admins`, URLs) are told besides what matchers say, or
+        `only` they. Raises `StoreUnavailable`.
         """
-        planned = self._planner.planned(notification, actions, self._clock()).actions
+        planned = self._planner.planned(notification, actions, self._clock(), only=only).actions
         if planned:
             with self._store.begin() as transaction:
                 transaction.save_notification(notification, planned)

@@ -74,6 +74,12 @@ class Telling:
             log=self._log,
         )
 
+    def load(self) -> None:
+        """Read the routing once, for a command; a process follows it by `feed`."""
+        found = self._store().routing_after(self.live.revision, with_secrets=False)
+        if found is not None:
+            self.live.load(found.revision, found.entries, found.unreadable)
+
     def notify(self, wake: Callable[[], None]) -> Notify:
         """What tells of anything but alarms, by the routing in force."""
         return Notify(self.planner, self._store(), self._clock, wake)

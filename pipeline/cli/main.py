@@ -18,10 +18,13 @@ from pipeline.cli.deliveries import delivery
 from pipeline.cli.demo import demo
 from pipeline.cli.events import normalise, replay
 from pipeline.cli.expire import expire
+from pipeline.cli.kinds import kind
 from pipeline.cli.processes import listener, notifier, run
 from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
+from pipeline.cli.send import send
 from pipeline.cli.status import status
+from pipeline.cli.templates import template
 from pipeline.cli.top import top
 
 EXIT_INTERRUPTED = 130
@@ -50,6 +53,7 @@ def root(ctx: click.Context, config_path: str | None) -> None:
 for command in (
     *(run, listener, notifier, demo),
     *(alarm, delivery, dead_letter, rejected, publication, event),
+    *(send, kind, template),
     *(check, config, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)

@@ -50,16 +50,21 @@ class Plan:
 
 
 def plan(
-    notification: Notification, alarm_actions: Sequence[str], routing: Routing, now: datetime
+    notification: Notification,
+    alarm_actions: Sequence[str],
+    routing: Routing,
+    now: datetime,
+    *,
+    only: bool = False,
 ) -> Plan:
     """Where a notification goes. `now` is aware; of anything but an alarm the actions are those
-    that it was sent to by name."""
+    that it was sent to by name, and `only` to these where nobody else is to hear of it."""
     walk = _Walk(routing, notification.severity)
     own = "the alarm" if notification.alarm else "the sender"
     for action in alarm_actions:
         walk.lead_to(action, own)
     kind = routing.kind(notification.kind)
-    if kind.policy.lets_through(notification.severity):
+    if not only and kind.policy.lets_through(notification.severity):
         if kind.target:
             walk.lead_to_name(kind.target, f"kind {kind.id}")
         facts = Facts(notification, now, routing.zone)

@@ -79,6 +79,22 @@ class Kind:
 
         Raises `InvalidValue` with all problems.
         """
+        values, problems = self._read(texts)
+        problems += check(values, self, unread=texts.keys() - values.keys())
+        if problems:
+            raise InvalidValue(" ".join(problems))
+        return values
+
+    def read_some(self, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Some of the fields, for a preview. Raises `InvalidValue` with all problems of these."""
+        values, problems = self._read(texts)
+        missing = set(self.fields) - texts.keys()
+        problems += check(values, self, unread={*(texts.keys() - values.keys()), *missing})
+        if problems:
+            raise InvalidValue(" ".join(problems))
+        return values
+
+    def _read(self, texts: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
         values: dict[str, Any] = {}
         problems = []
         for name, text in texts.items():
@@ -87,10 +103,7 @@ class Kind:
                 values[name] = TYPES[described.type].read(text)
             except (ValueError, OverflowError, RecursionError):
                 problems.append(_unfit(name, described, text))
-        problems += check(values, self, unread=texts.keys() - values.keys())
-        if problems:
-            raise InvalidValue(" ".join(problems))
-        return values
+        return values, problems
 
 
 class Kinds:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from jinja2 import Template
 from markupsafe import Markup
@@ -59,6 +59,13 @@ class Rendered:
         return self._write(BODY, Form.MARKDOWN)
 
 
+class Source(NamedTuple):
+    """A template: whose it is, and its file or the entry of the kind that it stands in."""
+
+    owner: Owner
+    file: str
+
+
 class Templates:
     """The templates in force. Safe to use from many threads.
 
@@ -84,6 +91,19 @@ class Templates:
         kind = self.kinds.of(notification.kind)
         writing = _Writing(kind, notification, self.library.shelves(), self._tell)
         return Rendered(writing.write, writing.failures)
+
+    def sources(self, kind: Kind) -> dict[str, Source]:
+        """Where a kind's subject and its bodies come from: the first template that there is."""
+        shelves = self.library.shelves()
+        parts = [(SUBJECT, SUBJECT, Form.TEXT), *((form.value, BODY, form) for form in Form)]
+        return {
+            name: next(
+                Source(each.owner, shelves[each.owner].path(each.file))
+                for each in candidates(kind, part, form)
+                if each.source or each.file in shelves[each.owner].files
+            )
+            for name, part, form in parts
+        }
 
     def expand(
         self,

@@ -7,7 +7,10 @@ tocsin.fails("alarm", "show", "x")          its error output; the exit code must
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import count
 from types import SimpleNamespace
 from typing import Any
@@ -16,11 +19,20 @@ import click
 import structlog
 from click.testing import CliRunner, Result
 
+from pipeline import yaml_source
 from pipeline.cli.base import TocsinGroup
 from pipeline.health import MetricsSettings
+from pipeline.kinds import Kinds, KindsSettings
+from pipeline.normalise import Normaliser, compiled
+from pipeline.normalise.settings import SHIPPED_DEFINITIONS
+from pipeline.past import Past
 from pipeline.pruner import Pruner, RetentionSettings
+from pipeline.sending import Sender
+from pipeline.settings import Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
+from pipeline.telling import Telling
+from pipeline.templates import Templates, TemplatesSettings
 
 from builders import NOON
 
@@ -37,6 +49,7 @@ class TestApplication:
         self.replayed: list[RejectedEvent] = []
         self.retention = RetentionSettings()
         self.metrics = MetricsSettings(port=0)
+        self.template_settings, self.kind_settings = TemplatesSettings(), KindsSettings()
         self._ids = count(1)
 
     @property
@@ -50,6 +63,30 @@ class TestApplication:
 
     def new_id(self) -> str:
         return f"00000000-0000-0000-0000-{next(self._ids):012}"
+
+    @property
+    def kinds(self) -> Kinds:
+        return self.telling.kinds
+
+    @property
+    def templates(self) -> Templates:
+        return self.telling.templates
+
+    @cached_property
+    def telling(self) -> Telling:
+        settings = replace(Settings(), templates=self.template_settings, kinds=self.kind_settings)
+        return Telling(
+            settings, lambda: self.store, self.clock, structlog.get_logger(), ExitStack()
+        )
+
+    def past(self) -> Past:
+        definitions = yaml_source.load_file(SHIPPED_DEFINITIONS)
+        return Past(self.store, Normaliser(compiled(definitions)), self.clock())
+
+    def sender(self) -> Sender:
+        self.telling.load()
+        notify = self.telling.notify(lambda: None)
+        return Sender(self.telling.live.routing, notify, self.clock, self.new_id)
 
     def pruner(self) -> Pruner:
         return Pruner(
