@@ -47,6 +47,7 @@ from pipeline.registry import did_you_mean
 from pipeline.routing import RoutingSettings
 from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
+from pipeline.targets.mailto import server_options
 from pipeline.targets.settings import DeliverySettings
 from pipeline.templates import TemplatesSettings
 from pipeline.tracing import TracingSettings
@@ -72,6 +73,7 @@ _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "bus.urls": bus.check,
     "notifications.timezone": zone,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
+    "delivery.mail_server": server_options,
     "self_notifications.publishers": told_to,
 }
 

@@ -30,13 +30,17 @@ class StrictSchema(Schema):
     def _without_nulls(self, data: Any, **_: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        return {key: value for key, value in data.items() if value is not None}
+        return {self.spelled(key): value for key, value in data.items() if value is not None}
+
+    def spelled(self, key: Any) -> Any:
+        """The key that is meant by this one."""
+        return key
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _known_keys(self, _: Any, original: Any, **__: Any) -> None:
         if isinstance(original, Mapping):
             known = {*self._names(), *self.ignored}
-            unknown = [key for key in original if key not in known]
+            unknown = [key for key in original if self.spelled(key) not in known]
             if unknown:
                 raise ValidationError({str(k): [self._unknown(str(k))] for k in unknown})
 

@@ -26,7 +26,11 @@ _NEEDED = {"client_key": "client_certificate", "proxy_credentials": "proxy"}
 
 
 class TargetSchema(StrictSchema):
-    """The options of a type of target."""
+    """The options of a type of target. Proxmox's spelling is as good: `from-address`."""
+
+    def spelled(self, key: Any) -> Any:
+        """With underscores."""
+        return key.replace("-", "_") if isinstance(key, str) else key
 
 
 def text(**settings: Any) -> fields.String:

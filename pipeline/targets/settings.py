@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from pipeline.options import option
 from pipeline.retry import DEFAULT_DELAYS
@@ -88,6 +90,22 @@ class DeliverySettings:
         "How often to look for what is due when nothing wakes the notifier, which what is written"
         " to the database does at once.",
         minimum=0.01,
+    )
+    mail_server: str = option(
+        "",
+        "The mail server for mailto: actions: smtp://user:password@host:25, smtp+starttls://host"
+        " or smtps://host. Without one the machine's sendmail is used.",
+    )
+    mail_from: str = option(
+        "",
+        "The address that sends mail where a target names none; empty for root of this machine.",
+    )
+    mail_author: str = option("Tocsin", "The name beside that address.")
+    mail_users: Mapping[str, Any] = option(
+        {}, "The mail addresses of users that targets name (mailto-user), by name."
+    )
+    sendmail: str = option(
+        "/usr/sbin/sendmail", "The program that takes mail for the machine.", path=True
     )
 
     @property

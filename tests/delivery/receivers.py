@@ -20,12 +20,14 @@ Script = Callable[[socket.socket], None]
 class Unruly:
     """Accepts connections and lets `script` do what it will with each, in a thread of its own.
 
-    A script gets the connection after the request has come in whole. `released` is set at the
-    end of the test: a script that hangs waits for it.
+    A script gets the connection after the request has come in whole, or at once where the server
+    is the one that speaks first.
     """
 
-    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
-        self._script, self._tls = script, tls
+    def __init__(
+        self, script: Script, tls: ssl.SSLContext | None = None, *, speaks_first: bool = False
+    ) -> None:
+        self._script, self._tls, self._speaks_first = script, tls, speaks_first
         self.connections = 0
         self._listening = socket.create_server(("127.0.0.1", 0))
         scheme = "https" if tls else "http"
@@ -52,7 +54,8 @@ class Unruly:
         with suppress(OSError), connection:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
-            read_request(connection)
+            if not self._speaks_first:
+                read_request(connection)
             self._script(connection)
 
 

@@ -1,0 +1,178 @@
+"""SMTP: mail handed to a mail server (notifications 3, 4).
+
+Python's `smtplib` speaks the protocol. Its time-outs bound one call each; a clock of our own ends
+a conversation that goes on for ever. What the server says is kept, without the password.
+"""
+
+from __future__ import annotations
+
+import base64
+import smtplib
+import socket
+import ssl
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from types import MappingProxyType
+from typing import Any, Final
+
+from marshmallow import ValidationError, fields, validates_schema
+from marshmallow.validate import OneOf, Range
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+
+from pipeline.masking import MASK
+from pipeline.notification import Delivered, Delivery, Failed, Outcome, Refused
+from pipeline.targets import mail, options
+from pipeline.targets.base import Tools
+from pipeline.targets.mail import MailSchema
+from pipeline.targets.settings import DeliverySettings
+
+PORTS: Final[Mapping[str, int]] = MappingProxyType({"insecure": 25, "starttls": 587, "tls": 465})
+_CONNECT_SECONDS: Final = 5.0
+_KEPT: Final = 1024
+_TAKEN, _FOR_GOOD = 250, 500
+"""Answers of a server: it has the mail; from here on it says never rather than not now."""
+
+
+class SmtpSchema(MailSchema):
+    """The options of a mail server."""
+
+    server = options.text(required=True)
+    port = fields.Integer(strict=True, load_default=None, validate=Range(1, 65_535))
+    mode = fields.String(load_default="tls", validate=OneOf(tuple(PORTS)))
+    username = options.text(load_default="")
+    password = options.secret(load_default="")
+    verify = fields.Boolean(load_default=True)
+    ca_bundle = options.text(load_default="")
+
+    @validates_schema
+    def _check_login(self, data: Mapping[str, Any], **_: Any) -> None:
+        if bool(data.get("username")) is not bool(data.get("password")):
+            missing = "password" if data.get("username") else "username"
+            message = "A username needs a password, and a password a username."
+            raise ValidationError(message, missing)
+
+
+class SmtpTarget:
+    """Hands mail to a mail server."""
+
+    schema = SmtpSchema
+
+    def __init__(self, given: Mapping[str, Any], tools: Tools) -> None:
+        self._options, self._tools = given, tools
+        self._port = given["port"] or PORTS[given["mode"]]
+        self._who = f"{given['server']}:{self._port}"
+
+    def deliver(self, delivery: Delivery) -> Outcome:
+        """Send the mail to all recipients at once."""
+        ready = mail.ready(self._options, self._tools, delivery)
+        if isinstance(ready, Refused):
+            return ready
+        try:
+            with self._conversation() as server:
+                return self._sent(server, ready)
+        except smtplib.SMTPRecipientsRefused as error:
+            return self._judged(max(error.recipients.values()), "takes none of the recipients")
+        except smtplib.SMTPSenderRefused as error:
+            return self._judged((error.smtp_code, error.smtp_error), "does not take the sender")
+        except smtplib.SMTPResponseException as error:
+            return self._judged((error.smtp_code, error.smtp_error), "refuses")
+        except (smtplib.SMTPNotSupportedError, smtplib.SMTPServerDisconnected) as error:
+            return Failed(f"{self._who}: {self._masked(str(error))}")
+        except ssl.SSLError as error:
+            return Failed(f"no TLS with {self._who}: {(error.reason or str(error)).lower()}")
+        except TimeoutError:
+            return Failed(f"{self._who} did not answer in time")
+        except OSError as error:
+            why = error.strerror or type(error).__name__
+            return Failed(f"cannot connect to {self._who}: {why.lower()}")
+
+    def close(self) -> None:
+        """Nothing to let go of: each mail has a connection of its own."""
+
+    def _sent(self, server: smtplib.SMTP, ready: mail.Ready) -> Outcome:
+        if username := self._options["username"]:
+            server.login(username, self._options["password"])
+        refused = server.send_message(ready.message, ready.sender, ready.to)
+        if later := [code for code, _ in refused.values() if code < _FOR_GOOD]:
+            names = ", ".join(refused)
+            return Failed(f"{self._who} does not take {names} now ({later[0]})", later[0])
+        left_out = "".join(
+            f"not taken: {address}: {code} {self._said(said)}\n"
+            for address, (code, said) in refused.items()
+        )
+        return Delivered(_TAKEN, left_out[:_KEPT])
+
+    @contextmanager
+    def _conversation(self) -> Iterator[smtplib.SMTP]:
+        """A connection to the server, encrypted as the mode says, that ends in time."""
+        server, mode = self._options["server"], self._options["mode"]
+        name, settings = socket.gethostname(), self._tools.settings
+        context = _context(self._options, settings)
+        if mode == "tls":
+            made: smtplib.SMTP = smtplib.SMTP_SSL(
+                server, self._port, name, timeout=_CONNECT_SECONDS, context=context
+            )
+        else:
+            made = smtplib.SMTP(server, self._port, name, timeout=_CONNECT_SECONDS)
+        assert made.sock is not None
+        made.sock.settimeout(settings.read_timeout_seconds)
+        with made, _ended_after(settings.read_timeout_seconds, made):
+            if mode == "starttls":
+                made.starttls(context=context)
+            yield made
+
+    def _judged(self, answer: tuple[int, bytes | str], what: str) -> Outcome:
+        code, said = answer[0], self._said(answer[1])
+        reason = f"{self._who} {what}: {code} {said.splitlines()[0] if said else ''}".rstrip()
+        return Refused(reason, code, said) if code >= _FOR_GOOD else Failed(reason, code, said)
+
+    def _said(self, answer: bytes | str) -> str:
+        text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
+        return self._masked("".join(c if c.isprintable() or c == "\n" else "�" for c in text))
+
+    def _masked(self, text: str) -> str:
+        """The text without the password, also as authentication writes it."""
+        username, password = self._options["username"], self._options["password"]
+        if password:
+            plain = f"\0{username}\0{password}"
+            for secret in (*map(_base64, (plain, password)), password):
+                text = text.replace(secret, MASK)
+        return text[:_KEPT]
+
+
+@contextmanager
+def _ended_after(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
+    """End the conversation then, however much is still said."""
+    over = threading.Event()
+
+    def end() -> None:
+        over.set()
+        if server.sock is not None:
+            with suppress(OSError):
+                server.sock.shutdown(socket.SHUT_RDWR)
+
+    clock = threading.Timer(seconds, end)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield
+    except (OSError, smtplib.SMTPException) as error:
+        if over.is_set():
+            raise TimeoutError from error
+        raise
+    finally:
+        clock.cancel()
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _context(given: Mapping[str, Any], settings: DeliverySettings) -> ssl.SSLContext:
+    authorities = given["ca_bundle"] or settings.ca_bundle or DEFAULT_CA_BUNDLE_PATH
+    context = ssl.create_default_context(cafile=authorities)
+    if not given["verify"]:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
