@@ -27,6 +27,7 @@ class MailtoTarget:
     """Sends mail the way that the settings say."""
 
     schema = MailSchema
+    heeds_guard = True  # it is an admin who named the server
 
     def __init__(self, given: Mapping[str, Any], tools: Tools) -> None:
         self._way: Target

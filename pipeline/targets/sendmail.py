@@ -22,6 +22,7 @@ class SendmailTarget:
     """Hands mail to the machine's mail system."""
 
     schema = MailSchema
+    heeds_guard = True  # an admin named the program
 
     def __init__(self, given: Mapping[str, Any], tools: Tools) -> None:
         self._options, self._tools = given, tools
