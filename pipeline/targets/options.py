@@ -131,7 +131,7 @@ class SignedSchema(HttpSchema):
     signing_secret = secret(validate=_check_signing)
 
 
-class Pairs(fields.Field[Mapping[str, str]]):
+class Pairs(fields.Dict):
     """Texts by name, in each of the ways in which people write them: a mapping, a list of
     `{name: …, value: …}`, a list of texts with `separator` between name and value, or one such
     text."""
@@ -140,7 +140,7 @@ class Pairs(fields.Field[Mapping[str, str]]):
         super().__init__(**settings)
         self._separator = separator
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Mapping[str, str]:
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[Any, Any]:
         if isinstance(value, Mapping):
             items = list(value.items())
         else:

@@ -50,7 +50,7 @@ class DeliverySettings:
     guard: str = option(
         GUARD_NON_ADMINS,
         "Which deliveries may go to public addresses only: those of actions that somebody else"
-        " than an admin set (`non-admins`), `all`, or `none`.",
+        " than an admin set, all, or none.",
         choices=(GUARD_NON_ADMINS, GUARD_ALL, GUARD_NONE),
     )
     guard_allow: tuple[str, ...] = option(
