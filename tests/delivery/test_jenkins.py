@@ -554,7 +554,7 @@ def test_the_query_of_an_action_is_parameters_and_options() -> None:
         ("jenkins://u:hunter22@ci/job/a/b/tidy", "not a job's"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-wiat=no", "Unknown option tocsin-wiat"),
         ("jenkins://u:hunter22@ci/tidy?A=1&A=2", "A stands there twice"),
-        ("jenkins://u:hunter22@ci/tidy?A={{ hunter", "parameters: "),
+        ("jenkins://u:hunter22@ci/tidy?A={{ hunter", "parameters.A: unexpected end"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-wait=forever", "wait: Must be one of"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-follow-seconds=1e9", "follow_seconds: "),
     ],
@@ -575,7 +575,7 @@ def test_an_action_that_stands_for_no_job_is_refused(action: str, said: str) -> 
         ({"user": "u"}, "api_token: User and API token go together"),
         ({"job": "/tidy"}, "job: "),
         ({"job": "a//b"}, "job: "),
-        ({"parameters": {"A": "{% if %}"}}, "parameters: "),
+        ({"parameters": {"A": "{% if %}"}}, "parameters.A: "),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: Mapping[str, Any], said: str) -> None:
