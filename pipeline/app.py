@@ -25,7 +25,6 @@ from pipeline.check import check
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
-from pipeline.kinds import Kinds
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
@@ -42,14 +41,12 @@ from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
-from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.sinks import Sinks
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.telling import Telling
-from pipeline.templates import Templates
 from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
@@ -153,25 +150,9 @@ class Application:
         file = yaml_source.load_file(self.settings.routing.file)
         return load_routes(file, lambda url: from_url(url, tools))
 
-    @property
-    def kinds(self) -> Kinds:
-        """The kinds of notifications. Raises `ConfigError`."""
-        return self.telling.kinds
-
-    @property
-    def templates(self) -> Templates:
-        """What puts notifications into words. Raises `ConfigError`."""
-        return self.telling.templates
-
     def past(self) -> Past:
         """Where to find what was there before, to try something out with."""
         return Past(self.store, self.normaliser(), self.clock())
-
-    def sender(self) -> Sender:
-        """What sends notifications by the routing as it now is."""
-        telling = self.telling
-        telling.load()
-        return Sender(telling.live.routing, telling.notify(_nobody), self.clock, self.new_id)
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         tools = publisher_tools(self.settings)

@@ -21,6 +21,7 @@ from pipeline.kinds import Kinds, kinds_in
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
 from pipeline.planner import Notify, Planner
+from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.sql import SqlStore
 from pipeline.targets import Targets
@@ -84,6 +85,11 @@ class Telling:
         """What tells of anything but alarms, by the routing in force."""
         return Notify(self.planner, self._store(), self._clock, wake)
 
+    def sender(self, new_id: Callable[[], str]) -> Sender:
+        """What sends notifications, for a command: by the routing as it now is."""
+        self.load()
+        return Sender(self.live.routing, self.notify(lambda: None), self._clock, new_id)
+
     @cached_property
     def targets(self) -> Targets:
         """What delivers to an action, by the routing in force."""
@@ -94,6 +100,8 @@ class Telling:
 
     def notifier(self, observer: Observer | None, tracing: Tracing) -> Notifier:
         """The outbound loop."""
+        if observer is not None:
+            self.templates.failed = observer.template_failed
         return Notifier(
             outbox=self._store(),
             targets=self.targets,

@@ -22,17 +22,16 @@ from click.testing import CliRunner, Result
 from pipeline import yaml_source
 from pipeline.cli.base import TocsinGroup
 from pipeline.health import MetricsSettings
-from pipeline.kinds import Kinds, KindsSettings
+from pipeline.kinds import KindsSettings
 from pipeline.normalise import Normaliser, compiled
 from pipeline.normalise.settings import SHIPPED_DEFINITIONS
 from pipeline.past import Past
 from pipeline.pruner import Pruner, RetentionSettings
-from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 from pipeline.telling import Telling
-from pipeline.templates import Templates, TemplatesSettings
+from pipeline.templates import TemplatesSettings
 
 from builders import NOON
 
@@ -64,14 +63,6 @@ class TestApplication:
     def new_id(self) -> str:
         return f"00000000-0000-0000-0000-{next(self._ids):012}"
 
-    @property
-    def kinds(self) -> Kinds:
-        return self.telling.kinds
-
-    @property
-    def templates(self) -> Templates:
-        return self.telling.templates
-
     @cached_property
     def telling(self) -> Telling:
         settings = replace(Settings(), templates=self.template_settings, kinds=self.kind_settings)
@@ -82,11 +73,6 @@ class TestApplication:
     def past(self) -> Past:
         definitions = yaml_source.load_file(SHIPPED_DEFINITIONS)
         return Past(self.store, Normaliser(compiled(definitions)), self.clock())
-
-    def sender(self) -> Sender:
-        self.telling.load()
-        notify = self.telling.notify(lambda: None)
-        return Sender(self.telling.live.routing, notify, self.clock, self.new_id)
 
     def pruner(self) -> Pruner:
         return Pruner(
