@@ -25,7 +25,7 @@ BUILTINS: Mapping[str, Entry] = MappingProxyType(
         MAIL_TO_ROOT: TargetEntry(
             name=MAIL_TO_ROOT,
             type="sendmail",
-            options={"mailto": ["root"]},
+            options={"mailto_user": ["root@pam"]},
             comment="Mail to root on this machine",
             origin=Origin.BUILTIN,
         ),

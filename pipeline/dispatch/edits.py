@@ -14,6 +14,7 @@ from marshmallow import ValidationError
 
 from pipeline.dispatch.entries import Entry, FilterEntry, GroupEntry, MatcherEntry, TargetEntry
 from pipeline.dispatch.entry_schema import (
+    OF_EVERY_TARGET,
     FilterSchema,
     GroupSchema,
     MatcherSchema,
@@ -28,13 +29,6 @@ KINDS: Final = ("target", "group", "filter", "matcher")
 """The words for what can be set up by name."""
 
 _ALWAYS_THERE: Final = ("name", "type", "kind")
-_PROPERTIES: Final = (
-    "match-field",
-    "match-severity",
-    "match-calendar",
-    "invert-match",
-    "min-severity",
-)
 
 
 def new(kind: str, document: Mapping[str, Any], check: OptionsCheck) -> Entry:
@@ -56,7 +50,7 @@ def changed(
     Secrets that are not among the changes stay as they are kept. Raises `InvalidValue`.
     """
     before = document(entry)
-    gone = {name if name in before else name.replace("_", "-") for name in unset}
+    gone = {_hyphens(name) for name in unset}
     for name in sorted(gone):
         if name in _ALWAYS_THERE:
             raise InvalidValue(f"{name} cannot be unset: every {word(entry)} has one.", name)
@@ -65,7 +59,10 @@ def changed(
             hint = one_of(name, known) if known else "Nothing is set."
             raise InvalidValue(f"{name} is not set on {entry.name}. {hint}", name)
     kept = {key: value for key, value in before.items() if key not in gone}
-    return new(word(entry), {**kept, **_hyphened(changes)}, check)
+    changes = _hyphened(changes)
+    if isinstance(entry, TargetEntry) and gone.union(changes) <= OF_EVERY_TARGET:
+        check = _unchanged(entry)
+    return new(word(entry), {**kept, **changes}, check)
 
 
 def document(entry: Entry) -> dict[str, Any]:
@@ -77,8 +74,8 @@ def document(entry: Entry) -> dict[str, Any]:
             found = {
                 "name": entry.name,
                 "type": entry.type,
-                **entry.options,
-                **entry.secrets,
+                **{_hyphens(key): value for key, value in entry.options.items()},
+                **{_hyphens(key): value for key, value in entry.secrets.items()},
                 "filter": entry.filter,
                 "fallback": entry.fallback,
                 "guards": dict(entry.guards),
@@ -90,8 +87,18 @@ def document(entry: Entry) -> dict[str, Any]:
         case MatcherEntry():
             found = _matcher(entry)
     found |= {"comment": entry.comment, "disable": entry.disable}
-    options = entry.options if isinstance(entry, TargetEntry) else ()
-    return {key: v for key, v in found.items() if key in options or v not in ("", [], {}, False)}
+    options = map(_hyphens, entry.options) if isinstance(entry, TargetEntry) else ()
+    said = {*options}
+    return {key: v for key, v in found.items() if key in said or v not in ("", [], {}, False)}
+
+
+def _unchanged(entry: TargetEntry) -> OptionsCheck:
+    """Leaves a target's options as they are, also where its type is not installed any more."""
+
+    def check(type: str, options: Mapping[str, Any]) -> tuple[Any, Any]:
+        return entry.options, entry.secrets
+
+    return check
 
 
 def _matcher(entry: MatcherEntry) -> dict[str, Any]:
@@ -123,9 +130,12 @@ def _load(kind: str, document: Mapping[str, Any], check: OptionsCheck) -> Entry:
 
 
 def _hyphened(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Properties that may be written with underscores as they are kept."""
-    hyphened = {key: str(key).replace("_", "-") for key in document}
-    return {h if (h := hyphened[key]) in _PROPERTIES else key: v for key, v in document.items()}
+    """The document with hyphens in the names of all properties; underscores are as good."""
+    return {_hyphens(str(key)): value for key, value in document.items()}
+
+
+def _hyphens(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _said(messages: Mapping[str, Any]) -> str:

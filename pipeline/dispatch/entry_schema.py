@@ -110,6 +110,10 @@ class TargetSchema(_EntrySchema):
         return TargetEntry(**data, options=public, secrets=secrets)
 
 
+OF_EVERY_TARGET = frozenset({"name", "comment", "disable", "filter", "fallback", "guards"})
+"""The properties of a target that its type has no part in."""
+
+
 class GroupSchema(_EntrySchema):
     """A group."""
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Protocol
 
-from marshmallow import Schema, ValidationError
+from marshmallow import Schema, ValidationError, fields
 
 from pipeline import registry
 from pipeline.dispatch import TargetEntry, named, scheme
-from pipeline.dispatch.secret_values import has_kept, kept_where_empty
+from pipeline.dispatch.secret_values import by_name, has_kept, kept_where_empty
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.masking import mask_url
 from pipeline.targets.base import Target, TargetType, Tools
@@ -140,20 +140,43 @@ def checked_options(
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """A target's options as people wrote them: those that anybody may see, and the secrets.
 
+    A name may have hyphens where the type's own has underscores: `from-address`.
     Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
     it is kept (notifications 6). Raises `InvalidValue` for an unknown type or unfit options, with
     all problems.
     """
     schema = _schema(of_type(type).schema)
-    secret = {field.data_key or name for name, field in schema.fields.items() if is_secret(field)}
+    options = {_own_name(schema, key): value for key, value in options.items()}
+    secret = {f.data_key or name: f for name, f in schema.fields.items() if is_secret(f)}
     public = {key: value for key, value in options.items() if key not in secret}
-    secrets = {key: kept_where_empty(options[key]) for key in options if key in secret}
+    secrets = {key: _given(options[key], secret[key]) for key in options if key in secret}
     problems = schema.validate({**public, **secrets})
     # What is kept was checked when it came; here nobody can see it.
     said = {k: v for k, v in problems.items() if not has_kept(secrets.get(k))}
     if said:
         raise InvalidValue(_said(said))
     return public, secrets
+
+
+def _given(secret: Any, field: Any) -> Any:
+    """A secret as it is kept: several by their names, however they were written."""
+    return kept_where_empty(by_name(secret) if isinstance(field, fields.Mapping) else secret)
+
+
+def fields_of(type: str) -> Mapping[str, Any]:
+    """The fields of a type's options, by the names that people write, sorted.
+
+    Raises `InvalidValue` for an unknown type.
+    """
+    named = {f.data_key or name: f for name, f in _schema(of_type(type).schema).fields.items()}
+    return dict(sorted(named.items()))
+
+
+def _own_name(schema: Schema, written: str) -> str:
+    """The option's name as the type has it."""
+    known = {field.data_key or name for name, field in schema.fields.items()}
+    spellings = (written, written.replace("-", "_"), written.replace("_", "-"))
+    return next((spelling for spelling in spellings if spelling in known), written)
 
 
 def _type_of(action: str) -> TargetType:
@@ -167,16 +190,8 @@ def _schema(make: type[Schema]) -> Schema:
 
 
 def _said(messages: Mapping[str, Any]) -> str:
-    return " ".join(_told(messages, ()))
-
-
-def _told(messages: Any, at: tuple[str, ...]) -> Iterator[str]:
-    """Each problem behind the name of its option: `parameters.USER_ID: …`."""
-    if isinstance(messages, Mapping):
-        for name, below in messages.items():
-            # What marshmallow says of a mapping's items stands under these.
-            part = () if name == "_schema" or (at and name in ("key", "value")) else (str(name),)
-            yield from _told(below, at + part)
-        return
-    for text in messages if isinstance(messages, list) else [messages]:
-        yield f"{'.'.join(at)}: {text}" if at else str(text)
+    return " ".join(
+        f"{name}: {text}" if name != "_schema" else str(text)
+        for name, texts in messages.items()
+        for text in (texts if isinstance(texts, list) else [texts])
+    )

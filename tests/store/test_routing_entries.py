@@ -125,16 +125,6 @@ def test_secret_that_is_named_without_a_value_is_kept(store: SqlStore) -> None:
     }
 
 
-def test_secrets_in_a_list_are_kept_by_their_name(store: SqlStore) -> None:
-    one, two = {"name": "a", "value": "one"}, {"name": "b", "value": "two"}
-    hook = TargetEntry("hook", "webhook", {}, {"secret": [one, two]})
-    make(store, hook)
-
-    change(store, replace(hook, secrets={"secret": [two, {"name": "a", "value": "***"}]}))
-
-    assert in_clear(store)["hook"].secrets == {"secret": [two, one]}
-
-
 def test_secret_without_any_value_is_refused(store: SqlStore) -> None:
     with pytest.raises(InvalidValue, match="the secret token has no value yet"):
         make(store, replace(GOTIFY, secrets={"token": "***"}))
