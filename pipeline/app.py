@@ -20,11 +20,11 @@ import structlog
 
 from pipeline import __version__, logs, settings, yaml_source
 from pipeline.alarms.live import LiveAlarms
-from pipeline.arrivals import ArrivalWatch
 from pipeline.check import check
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
+from pipeline.kinds import Kinds
 from pipeline.listeners.base import Message
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
@@ -41,21 +41,19 @@ from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
+from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.sinks import Sinks
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
-from pipeline.telling import Telling
+from pipeline.telling import Telling, nobody
+from pipeline.templates import Templates
 from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
 if TYPE_CHECKING:
     from pipeline.outside import Outside
-
-
-def _nobody() -> None:
-    """Wakes nobody: the notifiers are other processes, and look by themselves."""
 
 
 class Application:
@@ -150,9 +148,23 @@ class Application:
         file = yaml_source.load_file(self.settings.routing.file)
         return load_routes(file, lambda url: from_url(url, tools))
 
+    @property
+    def kinds(self) -> Kinds:
+        """The kinds of notifications. Raises `ConfigError`."""
+        return self.telling.kinds
+
+    @property
+    def templates(self) -> Templates:
+        """What puts notifications into words. Raises `ConfigError`."""
+        return self.telling.templates
+
     def past(self) -> Past:
         """Where to find what was there before, to try something out with."""
         return Past(self.store, self.normaliser(), self.clock())
+
+    def sender(self) -> Sender:
+        """What sends notifications by the routing as it now is."""
+        return self.telling.sender()
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
         tools = publisher_tools(self.settings)
@@ -173,7 +185,7 @@ class Application:
 
     # --- events in ---------------------------------------------------------------------------
 
-    def worker(self, wake: Callable[[], None] = _nobody) -> tuple[Worker, AlarmFeed]:
+    def worker(self, wake: Callable[[], None] = nobody) -> tuple[Worker, AlarmFeed]:
         """A worker, with all alarms loaded, and the feed that keeps them true to the store."""
         normaliser, routes = self.configuration()
         alarms = LiveAlarms()
@@ -193,7 +205,7 @@ class Application:
         )
         feed.load()
         if self.telling.live.revision < 0:  # a command, not a process that follows
-            self.telling.feed(with_secrets=False).load()
+            self.telling.load()
         if self._outside:
             self._outside.show_alarms(alarms, lambda: worker.unconvertible)
         return worker, feed
@@ -220,7 +232,7 @@ class Application:
         """Take a rejected event in again; the reason, if it is rejected again."""
         worker, feed = self._replaying
         feed.refresh()
-        self.telling.feed(with_secrets=False).refresh()
+        self.telling.load()
         message = Message(
             rejected.body, rejected.content_type, rejected.headers or None, rejected.source
         )
@@ -259,9 +271,10 @@ class Application:
         if listen:
             # In the process that also notifies, HTTP is on unless it is turned off.
             http = notify if self.settings.http.enabled is None else self.settings.http.enabled
-            self._add_listening(process, http, notifier[0].wake if notifier else _nobody)
+            self._add_listening(process, http, notifier[0].wake if notifier else nobody)
         if notify:
-            process.add_stage([*self._arrivals(notifier[0], alone=not listen), *notifier])
+            arrivals = self.telling.arrivals(notifier[0], alone=not listen)
+            process.add_stage([*arrivals, *notifier])
         process.join_last_stage(routing)
         if outside:
             process.join_last_stage(outside.gauges)
@@ -332,17 +345,11 @@ class Application:
             on_ended=outside.forget,
         )
 
-    def _arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
-        """What wakes the notifier for what other processes write. On SQLite, which has to be
-        asked all the time, only where the worker is surely in another process."""
-        if alone or not self.store.is_sqlite:
-            return [ArrivalWatch(self.store, notifier.wake, self._log)]
-        return []
-
     @cached_property
     def telling(self) -> Telling:
         """What brings notifications to people."""
-        return Telling(self.settings, lambda: self.store, self.clock, self._log, self._open)
+        store, log = (lambda: self.store), self._log
+        return Telling(self.settings, store, self.clock, self.new_id, log, self._open)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

@@ -7,17 +7,22 @@ before it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from functools import cached_property
 from random import random
+from time import monotonic
 from typing import Any
 
 from pipeline import yaml_source
 from pipeline.alarms.schedule import zone
+from pipeline.arrivals import ArrivalWatch
 from pipeline.dispatch.live import LiveRouting
+from pipeline.dispatch.routing import Routing
+from pipeline.errors import InvalidValue
 from pipeline.feed import RoutingFeed
 from pipeline.kinds import Kinds, kinds_in
+from pipeline.notification import Attempt, Delivery, Notification, Refused
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
 from pipeline.planner import Notify, Planner
@@ -30,6 +35,10 @@ from pipeline.templates import Templates
 from pipeline.tracing import Tracing
 
 
+def nobody() -> None:
+    """Wakes nobody: the notifiers are other processes, and look by themselves."""
+
+
 class Telling:
     """What one process needs to plan and to deliver. `open` closes what is opened here."""
 
@@ -38,10 +47,12 @@ class Telling:
         settings: Settings,
         store: Callable[[], SqlStore],
         clock: Callable[[], datetime],
+        new_id: Callable[[], str],
         log: Any,
         open: ExitStack,
     ) -> None:
-        self._settings, self._store, self._clock = settings, store, clock
+        self._settings, self._store = settings, store
+        self._clock, self._new_id = clock, new_id
         self._log, self._open = log, open
 
     @cached_property
@@ -81,27 +92,39 @@ class Telling:
         if found is not None:
             self.live.load(found.revision, found.entries, found.unreadable)
 
+    def routing(self) -> Routing:
+        """What people set up, as it now is, without secrets: for a command that plans."""
+        self.load()
+        return self.live.routing
+
+    def sender(self) -> Sender:
+        """What sends notifications by the routing as it now is."""
+        return Sender(self.routing(), self.notify(nobody), self._clock, self._new_id)
+
+    def attempt(self, name: str, notification: Notification) -> Attempt:
+        """One try to tell a target of something, now; nothing is recorded."""
+        delivery = Delivery(self._new_id(), f"target:{name}", 0, notification)
+        started_at, began = self._clock(), monotonic()
+        with closing(self._targets(self._in_clear())) as targets:
+            try:
+                outcome = targets.for_action(delivery.action).deliver(delivery)
+            except InvalidValue as error:
+                outcome = Refused(str(error))
+        return Attempt(delivery.delivery_id, 1, started_at, monotonic() - began, outcome)
+
     def notify(self, wake: Callable[[], None]) -> Notify:
         """What tells of anything but alarms, by the routing in force."""
         return Notify(self.planner, self._store(), self._clock, wake)
 
-    def sender(self, new_id: Callable[[], str]) -> Sender:
-        """What sends notifications, for a command: by the routing as it now is."""
-        self.load()
-        return Sender(self.live.routing, self.notify(lambda: None), self._clock, new_id)
-
     @cached_property
     def targets(self) -> Targets:
         """What delivers to an action, by the routing in force."""
-        tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
-        targets = Targets(tools, self.live)
+        targets = self._targets(self.live)
         self._open.callback(targets.close)
         return targets
 
     def notifier(self, observer: Observer | None, tracing: Tracing) -> Notifier:
         """The outbound loop."""
-        if observer is not None:
-            self.templates.failed = observer.template_failed
         return Notifier(
             outbox=self._store(),
             targets=self.targets,
@@ -113,3 +136,22 @@ class Telling:
             observer=observer,
             tracing=tracing,
         )
+
+    def arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
+        """What wakes the notifier for what other processes write. On SQLite, which has to be
+        asked all the time, only where the worker is surely in another process."""
+        store = self._store()
+        if alone or not store.is_sqlite:
+            return [ArrivalWatch(store, notifier.wake, self._log)]
+        return []
+
+    def _in_clear(self) -> LiveRouting:
+        """All entries as they now are, with their secrets: for one try."""
+        live = LiveRouting()
+        if found := self._store().routing_after(live.revision, with_secrets=True):
+            live.load(found.revision, found.entries, found.unreadable)
+        return live
+
+    def _targets(self, entries: LiveRouting) -> Targets:
+        tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
+        return Targets(tools, entries)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pipeline.cli.alarm_options import alarm_options, given
 from pipeline.cli.base import Application, pass_application
 from pipeline.cli.expressions import predicate
 from pipeline.cli.output import Output, output_options
+from pipeline.entries import unknown_names
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.targets import check_action
 
@@ -75,11 +76,14 @@ def create(app: Application, output: Output, file: str | None, **options: Any) -
             )
         alarms = _read(app, file)
         app.store.create_many(alarms)
+        _warn_of_unknown(app, alarms)
         output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, alarms))
         return
     if not fields.get("name"):
         raise InvalidValue("the alarm needs a name. Give it one with --name.", "name")
-    output.one(alarm_view.details(app.store.create(_new(app, fields))))
+    made = app.store.create(_new(app, fields))
+    _warn_of_unknown(app, [made])
+    output.one(alarm_view.details(made))
 
 
 @alarm.command("list")
@@ -171,6 +175,7 @@ def update(app: Application, output: Output, alarm: str | None, **options: Any) 
     changed = app.store.update(changed)
     if options["state"] is not None:
         changed = app.store.set_state(changed.alarm_id, State(options["state"]), app.clock())
+    _warn_of_unknown(app, [changed])
     output.one(alarm_view.details(changed))
 
 
@@ -264,6 +269,15 @@ def _new(app: Application, fields: Mapping[str, Any]) -> Alarm:
 def _read(app: Application, file: str) -> list[Alarm]:
     text = Path(file).read_bytes()
     return load_alarms(text, file, new_id=app.new_id, now=app.clock(), check_action=check_action)
+
+
+def _warn_of_unknown(app: Application, alarms: Sequence[Alarm]) -> None:
+    """Say which targets and groups are still to be made: an alarm may be there before them."""
+    for alarm in alarms:
+        for action in unknown_names(app.store, alarm):
+            kind, _, name = action.partition(":")
+            mend = f"Make it: tocsin {kind} create {name} …"
+            click.echo(f"Warning: alarm {alarm.name!r}: {action} does not exist. {mend}", err=True)
 
 
 def _found(app: Application, alarm: str | None, name: str | None) -> Alarm:

@@ -17,12 +17,15 @@ import click
 from pipeline.errors import ConfigError, InvalidValue, TocsinError
 
 if TYPE_CHECKING:
+    from pipeline.kinds import Kinds
     from pipeline.past import Past
     from pipeline.pruner import Pruner
+    from pipeline.sending import Sender
     from pipeline.settings import Settings
     from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
     from pipeline.telling import Telling
+    from pipeline.templates import Templates
 
 _Result = TypeVar("_Result")
 
@@ -41,17 +44,28 @@ class Application(Protocol):
         """The store, opened at the first use."""
 
     @property
-    def telling(self) -> Telling:
-        """What brings notifications to people: kinds, templates, routing."""
+    def kinds(self) -> Kinds:
+        """The kinds of notifications."""
+
+    @property
+    def templates(self) -> Templates:
+        """What puts notifications into words."""
 
     def past(self) -> Past:
         """Where to find what was there before, to try something out with."""
+
+    def sender(self) -> Sender:
+        """What sends notifications."""
 
     def clock(self) -> datetime:
         """Now, aware UTC."""
 
     def new_id(self) -> str:
         """A new unique id."""
+
+    @property
+    def telling(self) -> Telling:
+        """What brings notifications to people."""
 
     def pruner(self) -> Pruner:
         """What removes what is too old."""

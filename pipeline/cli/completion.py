@@ -1,4 +1,4 @@
-"""Shell completion: of alarms, deliveries, rejected events, events and types, from the store.
+"""Shell completion: of alarms, deliveries, targets, events and the like, from the store.
 
 click completes commands and options by itself. Completion never fails: without settings or a
 database it offers nothing. Used as `shell_complete=` by the commands.
@@ -6,15 +6,17 @@ database it offers nothing. Used as `shell_complete=` by the commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from pipeline.dispatch.references import word
 from pipeline.errors import TocsinError
 from pipeline.masking import mask_url
 from pipeline.store.archive import EventFilter
+from pipeline.targets import fields_of, types
 
 _MOST = 50
 _SHELLS = ("bash", "zsh", "fish")
@@ -86,6 +88,44 @@ def publications(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
 def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest events of the archive."""
     return [(one.message_id, one.event_type) for one in store.events(EventFilter())]
+
+
+def entries(kind: str) -> Complete:
+    """The names of all targets, groups, filters or matchers."""
+    return _completing(lambda store, incomplete: _entries(store, (kind,)))
+
+
+def _entries(store: Any, kinds: Sequence[str]) -> Iterable[tuple[str, str]]:
+    entries = [stored.entry for stored in store.entries()]
+    return [(entry.name, entry.comment) for entry in entries if word(entry) in kinds]
+
+
+receivers = _completing(lambda store, incomplete: _entries(store, ("target", "group")))
+
+
+def target_types(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The types that a target may have."""
+    return [CompletionItem(name) for name in types() if name.startswith(incomplete)]
+
+
+def target_options(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """The options of the type that is given, or of the target that is changed."""
+    try:
+        # Of a line whose last option has no value yet, click leaves the arguments in `args`.
+        name = ctx.params.get("name") or next(iter(ctx.args), "")
+        type = ctx.params.get("type_") or _type_of(ctx, name)
+        names = [f"{name.replace('_', '-')}=" for name in fields_of(type)]
+    except TocsinError:
+        return []
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+def _type_of(ctx: click.Context, name: str) -> str:
+    return str(getattr(_application(ctx).store.entry(name).entry, "type", ""))
 
 
 @_completing

@@ -32,7 +32,7 @@ def list_(app: Application, output: Output) -> None:
     Example:
       tocsin kind list -c id -c policy
     """
-    kinds = sorted(app.telling.kinds, key=lambda kind: not kind.builtin)
+    kinds = sorted(app.kinds, key=lambda kind: not kind.builtin)
     output.rows(
         _COLUMNS, [(k.id, k.severity, k.policy.value, k.target, k.description) for k in kinds]
     )
@@ -51,7 +51,7 @@ def show(app: Application, output: Output, id: str) -> None:
     Example:
       tocsin kind show certificate-expiry
     """
-    output.one(_details(app.telling.kinds.find(id)))
+    output.one(_details(app.kinds.find(id)))
 
 
 def _details(kind: Kind) -> dict[str, Any]:

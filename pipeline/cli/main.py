@@ -18,12 +18,17 @@ from pipeline.cli.deliveries import delivery
 from pipeline.cli.demo import demo
 from pipeline.cli.events import normalise, replay
 from pipeline.cli.expire import expire
+from pipeline.cli.filters import filter_
+from pipeline.cli.groups import group
 from pipeline.cli.kinds import kind
+from pipeline.cli.matchers import matcher
 from pipeline.cli.processes import listener, notifier, run
 from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
+from pipeline.cli.routes import route
 from pipeline.cli.send import send
 from pipeline.cli.status import status
+from pipeline.cli.targets import target
 from pipeline.cli.templates import template
 from pipeline.cli.top import top
 
@@ -54,6 +59,7 @@ for command in (
     *(run, listener, notifier, demo),
     *(alarm, delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
+    *(target, group, filter_, matcher, route),
     *(check, config, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)

@@ -54,10 +54,8 @@ def send(
       tocsin send maintenance --target mail-admins --field summary="New switches" \\
           --field starts_at=2026-03-07T20:00:00Z
     """
-    kind = app.telling.kinds.find(kind_id)
-    sent = app.telling.sender(app.new_id).send(
-        kind, kind.read(given_fields(fields)), severity, targets
-    )
+    kind = app.kinds.find(kind_id)
+    sent = app.sender().send(kind, kind.read(given_fields(fields)), severity, targets)
     if not sent.actions:
         fail(f"Nobody is told: {sent.nobody}.", EXIT_FAILED)
     click.echo(f"Sent {sent.notification.notification_id} to:")

@@ -39,8 +39,8 @@ def list_(app: Application, output: Output) -> None:
       tocsin template list
     """
     rows = []
-    for kind in app.telling.kinds:
-        sources = app.telling.templates.sources(kind)
+    for kind in app.kinds:
+        sources = app.templates.sources(kind)
         named = (f"{source.owner}: {source.file}" for source in sources.values())
         rows.append((kind.id, *(_short(name) for name in named)))
     output.rows(_COLUMNS, rows)
@@ -94,7 +94,7 @@ def preview(
       tocsin template preview alarm-transition --event 4fd53957 --alarm "user deleted"
       tocsin template preview maintenance --field "summary=New switches" --format markdown
     """
-    kind = app.telling.kinds.find(kind_id)
+    kind = app.kinds.find(kind_id)
     if event is not None:
         notification = _of_past(app, kind, event, alarm)
     else:
@@ -106,7 +106,7 @@ def preview(
             notification.created_at,
             notification.subject,
         )
-    rendered = app.telling.templates.render(notification)
+    rendered = app.templates.render(notification)
     click.echo(_shown(rendered, format))
     if rendered.failures:
         fail("\n".join(f"Passed over: {each}" for each in rendered.failures), EXIT_FAILED)

@@ -22,16 +22,17 @@ from click.testing import CliRunner, Result
 from pipeline import yaml_source
 from pipeline.cli.base import TocsinGroup
 from pipeline.health import MetricsSettings
-from pipeline.kinds import KindsSettings
+from pipeline.kinds import Kinds, KindsSettings
 from pipeline.normalise import Normaliser, compiled
 from pipeline.normalise.settings import SHIPPED_DEFINITIONS
 from pipeline.past import Past
 from pipeline.pruner import Pruner, RetentionSettings
+from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 from pipeline.telling import Telling
-from pipeline.templates import TemplatesSettings
+from pipeline.templates import Templates, TemplatesSettings
 
 from builders import NOON
 
@@ -63,16 +64,26 @@ class TestApplication:
     def new_id(self) -> str:
         return f"00000000-0000-0000-0000-{next(self._ids):012}"
 
+    @property
+    def kinds(self) -> Kinds:
+        return self.telling.kinds
+
+    @property
+    def templates(self) -> Templates:
+        return self.telling.templates
+
     @cached_property
     def telling(self) -> Telling:
         settings = replace(Settings(), templates=self.template_settings, kinds=self.kind_settings)
-        return Telling(
-            settings, lambda: self.store, self.clock, structlog.get_logger(), ExitStack()
-        )
+        log, store = structlog.get_logger(), (lambda: self.store)
+        return Telling(settings, store, self.clock, self.new_id, log, ExitStack())
 
     def past(self) -> Past:
         definitions = yaml_source.load_file(SHIPPED_DEFINITIONS)
         return Past(self.store, Normaliser(compiled(definitions)), self.clock())
+
+    def sender(self) -> Sender:
+        return self.telling.sender()
 
     def pruner(self) -> Pruner:
         return Pruner(

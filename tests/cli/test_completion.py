@@ -15,14 +15,18 @@ from pipeline.cli.archive import event
 from pipeline.cli.completion import completion
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
+from pipeline.cli.groups import group
 from pipeline.cli.rejected import rejected
+from pipeline.cli.targets import target
+from pipeline.dispatch import FilterEntry, TargetEntry
 from pipeline.errors import StoreUnavailable
+from pipeline.store.routing import Create
 from pipeline.store.sql import SqlStore
 
 from builders import a_transition, an_alarm, an_event
 from cli.application import Tocsin
 
-COMMANDS = (alarm, delivery, dead_letter, rejected, event, completion)
+COMMANDS = (alarm, delivery, dead_letter, rejected, event, target, group, completion)
 
 
 @pytest.fixture
@@ -70,6 +74,19 @@ def test_deliveries_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
     ids = [one.delivery_id for one in store.deliveries()]
     assert completed(tocsin, "delivery", "show", "") == ids
     assert completed(tocsin, "dead-letter", "show", "") == []
+
+
+def test_entries_types_and_options_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
+    entries = [TargetEntry("hook", "aodh", {"url": "https://r/"}), FilterEntry("urgent", "error")]
+    store.change_entries([Create(entry) for entry in entries])
+
+    assert completed(tocsin, "target", "show", "") == ["hook", "mail-to-root"]
+    assert completed(tocsin, "group", "create", "g1", "--target", "h") == ["hook"]
+    assert completed(tocsin, "target", "update", "hook", "--filter", "") == ["urgent"]
+    assert completed(tocsin, "target", "create", "t1", "--type", "ao") == ["aodh"]
+    assert completed(tocsin, "target", "create", "t1", "--type", "aodh", "--set", "u") == ["url="]
+    assert completed(tocsin, "target", "update", "hook", "--set", "u") == ["url="]
+    assert completed(tocsin, "target", "create", "t1", "--type", "no", "--set", "u") == []
 
 
 def test_a_database_that_is_away_offers_nothing(

@@ -1,0 +1,197 @@
+"""`tocsin target`: receivers under a name, and whether they can be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from pipeline.cli import completion, entries, target_options
+from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
+from pipeline.cli.output import Output, output_options
+from pipeline.entries import found
+from pipeline.notification import (
+    Delivered,
+    InProgress,
+    Notification,
+    Occurrence,
+    outcome_name,
+)
+from pipeline.targets import types as target_types
+
+_KIND = "target"
+
+
+def _properties(command: Callable[..., Any]) -> Callable[..., Any]:
+    options = (
+        click.option(
+            "--set",
+            "options",
+            multiple=True,
+            metavar="KEY=VALUE",
+            shell_complete=completion.target_options,
+            help="An option of its type; `tocsin target types TYPE` tells which there are. @FILE "
+            "takes the value from a file, @- from standard input: so nobody sees a secret in the "
+            "list of processes. May be given several times.",
+        ),
+        click.option(
+            "--filter",
+            metavar="NAME",
+            shell_complete=completion.entries("filter"),
+            help="The filter that a notification has to pass.",
+        ),
+        click.option(
+            "--fallback",
+            metavar="NAME",
+            shell_complete=completion.entries("target"),
+            help="The target that takes what this one could not deliver.",
+        ),
+    )
+    command = entries.entry_options(command)
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@click.group()
+def target() -> None:
+    """Make, change and try targets: receivers under a name.
+
+    An alarm tells a target by the action target:NAME, a group and a matcher by its name.
+    """
+
+
+@target.command()
+@click.argument("name")
+@click.option(
+    "--type",
+    "type_",
+    required=True,
+    metavar="TYPE",
+    shell_complete=completion.target_types,
+    help="What sort of receiver it is; `tocsin target types` tells which there are.",
+)
+@_properties
+@output_options
+@pass_application
+def create(
+    app: Application,
+    output: Output,
+    name: str,
+    type_: str,
+    options: Sequence[str],
+    **properties: Any,
+) -> None:
+    """Make a target.
+
+    \b
+    Examples:
+      tocsin target create ci --type jenkins --set url=https://ci.example --set job=rebuild \\
+          --set user=tocsin --set api-token=@/etc/tocsin/ci-token
+      tocsin target create old --type aodh --set url=https://receiver.example/hook --filter urgent
+    """
+    document = {"name": name, "type": type_, **target_options.read(type_, options)}
+    entries.create(app, output, _KIND, {**document, **entries.given(properties)})
+
+
+@target.command()
+@entries.change_options(_KIND)
+@_properties
+@output_options
+@pass_application
+def update(
+    app: Application,
+    output: Output,
+    name: str,
+    unset: Sequence[str],
+    digest: str | None,
+    options: Sequence[str],
+    **properties: Any,
+) -> None:
+    """Change a target: what is given changes, all else stays.
+
+    Secrets that are not given stay, too.
+
+    \b
+    Examples:
+      tocsin target update ci --set job=rebuild-all --unset comment
+      tocsin target update mail-to-root --disable
+    """
+    type = getattr(found(app.store, _KIND, name).entry, "type", "")
+    changes = target_options.read(type, options) if options else {}
+    entries.update(
+        app, output, _KIND, name, {**changes, **entries.given(properties)}, unset, digest
+    )
+
+
+entries.add_common(
+    target, _KIND, ("name", "type", "filter", "fallback", "disable", "origin", "comment")
+)
+
+
+@target.command()
+@click.argument("type_", metavar="[TYPE]", required=False, shell_complete=completion.target_types)
+@output_options
+@pass_application
+def types(app: Application, output: Output, type_: str | None) -> None:
+    """List the types of targets, or the options of one.
+
+    \b
+    Examples:
+      tocsin target types
+      tocsin target types jenkins
+    """
+    if type_ is None:
+        output.rows(("type",), [(name,) for name in target_types()])
+        return
+    output.rows(("option", "holds", "needed", "secret"), target_options.described(type_))
+
+
+@target.command()
+@click.argument("name", shell_complete=completion.entries(_KIND))
+@click.option(
+    "--event",
+    "event_id",
+    metavar="ID",
+    shell_complete=completion.events,
+    help="Tell of this past event, notification or delivery, in place of a test message.",
+)
+@output_options
+@pass_application
+def test(app: Application, output: Output, name: str, event_id: str | None) -> None:
+    """Tell a target something now, and show what came of it.
+
+    Exits 1 if it was not taken. Filters, and whether it is disabled, are not looked at; nothing
+    is recorded or tried again.
+
+    \b
+    Examples:
+      tocsin target test mail
+      tocsin target test mail --event 4fd53957
+    """
+    found(app.store, _KIND, name)
+    attempt = app.telling.attempt(name, _told(app, name, event_id))
+    outcome = attempt.outcome
+    reason = getattr(outcome, "reason", "") or getattr(outcome, "note", "")
+    output.one(
+        {
+            "target": name,
+            "outcome": outcome_name(outcome),
+            "status": outcome.status,
+            "reason": reason,
+            "seconds": round(attempt.duration_seconds, 3),
+            "response_head": outcome.response_head,
+        }
+    )
+    if not isinstance(outcome, (Delivered, InProgress)):
+        fail(f"Error: {name} did not take it: {reason}", EXIT_FAILED)
+
+
+def _told(app: Application, name: str, event_id: str | None) -> Notification:
+    """A test message, or what a past event tells."""
+    if event_id is not None:
+        return app.past().notification(event_id)
+    kind = app.kinds.find("test")
+    subject = Occurrence(kind.id, {"target": name})
+    return Notification(app.new_id(), kind.severity, app.clock(), subject)
