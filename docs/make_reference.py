@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 
 import click
+from marshmallow import Schema
 
-from pipeline import registry, settings
+from pipeline import registry, settings, targets
 from pipeline.alarms.conditions import OPERATORS, TYPES
 from pipeline.cli.main import root
 from pipeline.option_sources import DEFAULT
+from pipeline.targets.options import HttpSchema, is_secret
 
 PAGE = Path(__file__).parent / "reference.md"
 _HEAD = """\
@@ -25,7 +27,7 @@ Made from the code by `make docs`; do not edit.
 
 def page() -> str:
     """The whole page, as Markdown."""
-    parts = (_commands(), _settings(), _conditions(), _plugins())
+    parts = (_commands(), _settings(), _conditions(), _targets(), _plugins())
     return "\n".join([_HEAD, *(line for part in parts for line in part)])
 
 
@@ -83,6 +85,33 @@ def _conditions() -> Iterator[str]:
     yield from _table("operator", "holds when the value is", meanings)
     kinds = [(name or "''", f"compared as {each.kind.name}") for name, each in TYPES.items()]
     yield from _table("type", "", kinds)
+
+
+def _targets() -> Iterator[str]:
+    yield from (
+        "## Types of targets",
+        "",
+        "[targets.md](targets.md) says which is for what. An option marked *needed* must be "
+        "given; one marked *secret* is kept encrypted and never shown. `HTTP` stands for those "
+        "that every target over HTTP has: "
+        f"{', '.join(_target_options(HttpSchema))}.",
+        "",
+    )
+    rows = [(type, _options_in_words(targets.of_type(type).schema)) for type in targets.types()]
+    yield from _table("type", "options", rows)
+
+
+def _options_in_words(schema: type[Schema]) -> str:
+    common = set(HttpSchema().fields) if issubclass(schema, HttpSchema) else set()
+    own = list(_target_options(schema, common))
+    return ", ".join(own + (["HTTP"] if common else [])) or "none"
+
+
+def _target_options(schema: type[Schema], common: Collection[str] = ()) -> Iterator[str]:
+    for name, option in schema().fields.items():
+        if name not in common:
+            marks = ["needed"] * option.required + ["secret"] * is_secret(option)
+            yield f"`{option.data_key or name}`" + (f" (*{', '.join(marks)}*)" if marks else "")
 
 
 def _plugins() -> Iterator[str]:

@@ -58,6 +58,15 @@ class DeliverySettings:
         "Networks and names that may be called all the same: `10.1.0.0/16`, `hooks.example.org`,"
         " `*.example.org`.",
     )
+    exec: tuple[str, ...] = option(
+        (),
+        "Programs, and folders with programs, that targets of type exec may start; exec is off"
+        " while there are none.",
+    )
+    file_folders: tuple[str, ...] = option(
+        (),
+        "Folders in which actions that somebody else than an admin set may append to files.",
+    )
     signing_secrets: tuple[str, ...] = option(
         (),
         "Secrets (`whsec_…`) that callbacks to http and https actions are signed with, as Standard"

@@ -1,4 +1,4 @@
-"""What a type of target has of its own is told on its page."""
+"""docs/targets.md names every type of target, and the pages each of its options."""
 
 from __future__ import annotations
 
@@ -6,16 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import targets
-from pipeline.targets.options import HttpSchema, TargetSchema
+from pipeline import registry, targets
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 
-@pytest.mark.parametrize("type", ["jenkins", "slack"])
-def test_every_option_is_on_the_page_of_its_type(type: str) -> None:
-    page = (DOCS / f"{type}.md").read_text()
-    common = HttpSchema().fields.keys() | TargetSchema().fields.keys()
-    own = targets.of_type(type).schema().fields.keys() - common
+@pytest.mark.parametrize("type", targets.types())
+def test_every_type_is_in_the_list_of_types(type: str) -> None:
+    listed = (DOCS / "targets.md").read_text(encoding="utf-8")
 
-    assert [name for name in sorted(own) if f"`{name}`" not in page] == []
+    assert f"`{type}`" in listed
+
+
+@pytest.mark.parametrize("scheme", registry.names(targets.ACTIONS))
+def test_every_scheme_of_an_action_is_in_the_list_of_types(scheme: str) -> None:
+    listed = (DOCS / "targets.md").read_text(encoding="utf-8")
+
+    assert f"`{scheme}:" in listed
+
+
+@pytest.mark.parametrize("type", targets.types())
+def test_every_option_of_a_type_is_in_the_reference(type: str) -> None:
+    page = (DOCS / "reference.md").read_text(encoding="utf-8")
+    fields = targets.of_type(type).schema().fields
+
+    assert [n for n, f in fields.items() if f"`{f.data_key or n}`" not in page] == []
