@@ -167,27 +167,27 @@ class Application:
         return self.telling.sender()
 
     def _publishing_tools(self, archive: Archive | None = None) -> Tools:
-        tools = publisher_tools(self.settings)
-        return replace(tools, archive=archive, clock=self.clock, log=self._log)
+        made = publisher_tools(self.settings)
+        return replace(made, archive=archive, clock=self.clock, log=self._log)
 
-    def configuration(self) -> tuple[Normaliser, Routes]:
-        """Both files, or a `ConfigError` with the problems of both."""
+    def configuration(self) -> tuple[Normaliser, Routes, Kinds]:
+        """All files, or a `ConfigError` with the problems of all."""
         made: list[Any] = []
         problems: list[Problem] = []
-        for load in (self.normaliser, self.routes):
+        for load in (self.normaliser, self.routes, self.telling.read_kinds):
             try:
                 made.append(load())
             except ConfigError as error:
                 problems += error.problems
         if problems:
             raise ConfigError(problems)
-        return made[0], made[1]
+        return made[0], made[1], made[2]
 
     # --- events in ---------------------------------------------------------------------------
 
     def worker(self, wake: Callable[[], None] = nobody) -> tuple[Worker, AlarmFeed]:
         """A worker, with all alarms loaded, and the feed that keeps them true to the store."""
-        normaliser, routes = self.configuration()
+        normaliser, routes, _ = self.configuration()
         alarms = LiveAlarms()
         feed = self._feed(alarms)
         worker = Worker(
@@ -261,11 +261,16 @@ class Application:
 
     def process(self, *, listen: bool, notify: bool) -> Process:
         """`tocsin run` (both), `tocsin listener` or `tocsin notifier`, ready to run."""
+        process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
+        # Before the files are read, so that no change between is missed.
+        of_events = [self.settings.normalise.file, self.settings.routing.file] if listen else []
+        files = [*of_events, *filter(None, [self.settings.kinds.file])]
+        watch = FileWatch(files, process.hang_up)
+        process.on_hangup = self._reload()
         outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
         routing = self.telling.feed(with_secrets=notify)
         routing.load()
-        process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         if self.settings.retention.enabled:
             process.add_stage([self.pruner()])
         if listen:
@@ -276,6 +281,7 @@ class Application:
             arrivals = self.telling.arrivals(notifier[0], alone=not listen)
             process.add_stage([*arrivals, *notifier])
         process.join_last_stage(routing)
+        process.join_last_stage(watch)
         if outside:
             process.join_last_stage(outside.gauges)
             outside.show_store(self.store)
@@ -362,9 +368,6 @@ class Application:
                 "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), bus.urls, "
                 "or http.enabled to true."
             )
-        # Before the files are read, so that no change between is missed.
-        files = [self.settings.normalise.file, self.settings.routing.file]
-        watch = FileWatch(files, process.hang_up)
         worker, feed = self.worker(wake)
         republisher = Republisher(self.sinks, log=self._log)
         process.on_hangup, process.on_drain = self._reload(worker), worker.stop
@@ -372,7 +375,7 @@ class Application:
         if self._outside:
             self._outside.show_listeners(listeners)
         process.add_stage(listeners)
-        process.add_stage([feed, republisher, watch])
+        process.add_stage([feed, republisher])
 
     def _listeners(self, worker: Worker, http: bool) -> list[Part]:
         rabbitmq, bus = self.settings.rabbitmq, self.settings.bus
@@ -382,13 +385,17 @@ class Application:
             listeners.append(HttpListener(self.settings.http, worker, worker.understand))
         return listeners
 
-    def _reload(self, worker: Worker) -> Callable[[], None]:
+    def _reload(self, worker: Worker | None = None) -> Callable[[], None]:
         def reload() -> None:
             """A file that does not parse leaves in force what runs (events-in 31)."""
             try:
-                normaliser, routes = self.configuration()
-                worker.configure(normaliser, routes)
-                self.sinks.keep_only(routes.publishers())
+                if worker is None:
+                    self.telling.use(self.telling.read_kinds())
+                else:
+                    normaliser, routes, kinds = self.configuration()
+                    self.telling.use(kinds)
+                    worker.configure(normaliser, routes)
+                    self.sinks.keep_only(routes.publishers())
             except ConfigError as error:
                 for problem in error.problems:
                     self._log.error("configuration.refused", problem=str(problem))

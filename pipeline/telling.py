@@ -58,8 +58,18 @@ class Telling:
     @cached_property
     def kinds(self) -> Kinds:
         """The kinds of notifications. Raises `ConfigError` for a file that cannot be used."""
+        return self.read_kinds()
+
+    def read_kinds(self) -> Kinds:
+        """The kinds as their file now has them. Raises `ConfigError`."""
         file = self._settings.kinds.file
         return kinds_in(yaml_source.load_file(file) if file else None)
+
+    def use(self, kinds: Kinds) -> None:
+        """Plan and tell by these kinds from now on."""
+        self.kinds = kinds
+        self.templates.kinds = kinds
+        self.live.use(kinds)
 
     @cached_property
     def templates(self) -> Templates:

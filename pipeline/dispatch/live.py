@@ -44,6 +44,11 @@ class LiveRouting:
         self.routing = Routing(entries, self._kinds, self._zone)
         self._revision = revision
 
+    def use(self, kinds: Kinds) -> None:
+        """Go by these kinds from now on; the entries are to be loaded once more."""
+        self._kinds = kinds
+        self._revision = -1
+
     def target(self, name: str) -> TargetEntry:
         """The target of this name as it now is, secrets in clear.
 

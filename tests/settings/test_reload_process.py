@@ -96,6 +96,28 @@ def test_hangup_reloads_without_a_change(running: Running) -> None:
     assert running.process.terminate() == 0
 
 
+def test_a_notifier_takes_up_changed_kinds(tmp_path: Path) -> None:
+    kinds = tmp_path / "kinds.yaml"
+    kinds.write_text("kinds: [{id: mine}]", encoding="utf-8")
+    environment = {
+        "TOCSIN_DATABASE_URL": f"sqlite:///{tmp_path}/tocsin.sqlite",
+        "TOCSIN_KINDS_FILE": str(kinds),
+        "TOCSIN_ROUTING_PIPELINES": str(tmp_path / "of-no-concern-here.yaml"),
+    }
+    with TocsinProcess("notifier", environment=environment, log_path=tmp_path / "log") as process:
+        process.wait_for_log("process.started")
+
+        kinds.write_text("kinds: [{id: mine, policy: perhaps}]", encoding="utf-8")
+        line = process.wait_for_log("configuration.refused", seconds=10)
+        assert line["problem"].startswith(
+            f"{kinds}:1:28 kinds[0].policy: unknown policy 'perhaps'"
+        )
+
+        kinds.write_text("kinds: [{id: mine, policy: never}]", encoding="utf-8")
+        process.wait_for_log("configuration.reloaded", seconds=10)
+        assert process.terminate() == 0
+
+
 def test_hangup_at_the_start_does_not_end_the_process(tmp_path: Path) -> None:
     """There is nothing to reload yet: the files are read after it."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

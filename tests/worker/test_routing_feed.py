@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 import structlog
 
+from pipeline import yaml_source
 from pipeline.alarms.alarm import Severity
 from pipeline.dispatch import MatcherEntry, TargetEntry
 from pipeline.dispatch.live import LiveRouting
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.feed import RoutingFeed
+from pipeline.kinds import kinds_in
 from pipeline.planner import Notify, Planner
 from pipeline.store.routing import Create, Delete, RoutingSnapshot, Update
 from pipeline.store.settings import DatabaseSettings
@@ -107,6 +109,18 @@ def test_target_whose_secret_cannot_be_had_says_so_itself() -> None:
     assert live.target("log") == LOG
     with pytest.raises(InvalidValue, match="target phone: no key"):
         live.target("phone")
+
+
+def test_changed_kinds_are_in_force_at_the_next_look(store: SqlStore) -> None:
+    store.change_entries([Create(LOG), Create(TO_LOG)])
+    routed, backup = Routed(store), an_occurrence("backup", "info", job="a", status="ok")
+    assert routed.planner.planned(backup, (), NOON).actions == ()
+
+    text = "kinds: [{id: backup, policy: always}]"
+    routed.live.use(kinds_in(yaml_source.load(text, "kinds.yaml")))
+    routed.feed.refresh()
+
+    assert routed.planner.planned(backup, (), NOON).actions == ("target:log",)
 
 
 def test_what_leads_nowhere_is_an_error_in_the_log(store: SqlStore) -> None:
