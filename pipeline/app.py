@@ -41,6 +41,7 @@ from pipeline.publishers.base import Archive, Tools
 from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
+from pipeline.secrets import KeyFile, KeyFileSealer, Sources
 from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.sinks import Sinks
@@ -103,9 +104,15 @@ class Application:
             clock=self.clock,
             new_id=self.new_id,
             told=self.settings.self_notifications.publishers,
+            sealer=self.sealer,
         )
         self._open.callback(store.close)
         return store
+
+    @cached_property
+    def sealer(self) -> KeyFileSealer:
+        """What seals the secrets of targets; its file is made when it is first needed."""
+        return KeyFileSealer(KeyFile(self.settings.secrets.key_file))
 
     @cached_property
     def publishers(self) -> Publishers:
@@ -355,7 +362,8 @@ class Application:
     def telling(self) -> Telling:
         """What brings notifications to people."""
         store, log = (lambda: self.store), self._log
-        return Telling(self.settings, store, self.clock, self.new_id, log, self._open)
+        look_up = Sources(self._environ, self.settings.secrets.lookups)
+        return Telling(self.settings, store, self.clock, self.new_id, log, self._open, look_up)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

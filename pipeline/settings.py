@@ -45,6 +45,7 @@ from pipeline.publishers.base import Broker, Tools
 from pipeline.publishers.settings import PublishingSettings
 from pipeline.registry import did_you_mean
 from pipeline.routing import RoutingSettings
+from pipeline.secrets import SecretsSettings
 from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
 from pipeline.targets.mailto import server_options
@@ -56,6 +57,7 @@ PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
 FILE_NAME = "tocsin.yaml"
 _TEST_PREFIX = "TOCSIN_TEST_"
+_KEY_FILE = "secrets.key"
 
 
 def told_to(url: str) -> None:
@@ -95,6 +97,7 @@ class Settings:
     templates: TemplatesSettings = field(default_factory=TemplatesSettings)
     notifications: NotificationsSettings = field(default_factory=NotificationsSettings)
     alarms: AlarmsSettings = field(default_factory=AlarmsSettings)
+    secrets: SecretsSettings = field(default_factory=SecretsSettings)
     retention: RetentionSettings = field(default_factory=RetentionSettings)
     process: ProcessSettings = field(default_factory=ProcessSettings)
     log: LogSettings = field(default_factory=LogSettings)
@@ -132,6 +135,9 @@ def load(config_path: str | Path | None, environ: Mapping[str, str]) -> LoadedSe
     settings = Settings(**filled.sections)
     if not settings.database.url:
         settings = replace(settings, database=replace(settings.database, url=_default_url()))
+    if not settings.secrets.key_file:
+        key_file = str(_default_key_file(settings.database.url))
+        settings = replace(settings, secrets=replace(settings.secrets, key_file=key_file))
     return LoadedSettings(settings, filled.origins, file, tuple(_warnings(environ)))
 
 
@@ -178,6 +184,14 @@ def _file(config_path: str | Path | None, environ: Mapping[str, str]) -> Path | 
 
 def _default_url() -> str:
     return f"sqlite:///{user_state_path('tocsin') / 'tocsin.sqlite'}"
+
+
+def _default_key_file(database_url: str) -> Path:
+    """Beside the SQLite file; where there is none, in the user's state directory."""
+    url = parse_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database:
+        return Path(url.database).absolute().parent / _KEY_FILE
+    return user_state_path("tocsin") / _KEY_FILE
 
 
 def _warnings(environ: Mapping[str, str]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from pipeline.dispatch.routing import Routing
 from pipeline.errors import InvalidValue
 from pipeline.feed import RoutingFeed
 from pipeline.kinds import Kinds, kinds_in
+from pipeline.lookups import Lookup
 from pipeline.notification import Attempt, Delivery, Notification, Refused
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
@@ -29,7 +30,7 @@ from pipeline.planner import Notify, Planner
 from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.sql import SqlStore
-from pipeline.targets import Targets
+from pipeline.targets import Targets, no_lookups
 from pipeline.targets.base import Tools
 from pipeline.templates import Templates
 from pipeline.tracing import Tracing
@@ -50,10 +51,11 @@ class Telling:
         new_id: Callable[[], str],
         log: Any,
         open: ExitStack,
+        look_up: Callable[[Lookup], str] = no_lookups,
     ) -> None:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
-        self._log, self._open = log, open
+        self._log, self._open, self._look_up = log, open, look_up
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -164,4 +166,4 @@ class Telling:
 
     def _targets(self, entries: LiveRouting) -> Targets:
         tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
-        return Targets(tools, entries)
+        return Targets(tools, entries, self._look_up)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.kinds import Kinds
     from pipeline.past import Past
     from pipeline.pruner import Pruner
+    from pipeline.secrets import KeyFileSealer
     from pipeline.sending import Sender
     from pipeline.settings import Settings
     from pipeline.store.base import RejectedEvent
@@ -56,6 +57,10 @@ class Application(Protocol):
 
     def sender(self) -> Sender:
         """What sends notifications."""
+
+    @property
+    def sealer(self) -> KeyFileSealer:
+        """What seals the secrets of targets."""
 
     def clock(self) -> datetime:
         """Now, aware UTC."""

@@ -26,6 +26,7 @@ from pipeline.cli.processes import listener, notifier, run
 from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
 from pipeline.cli.routes import route
+from pipeline.cli.secrets import secrets
 from pipeline.cli.send import send
 from pipeline.cli.status import status
 from pipeline.cli.targets import target
@@ -60,7 +61,7 @@ for command in (
     *(alarm, delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
-    *(check, config, normalise, replay, expire, status, top, completion),
+    *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import InvalidValue
+from pipeline.lookups import is_lookup
 from pipeline.masking import MASK
 
 _NAME, _VALUE = "name", "value"
@@ -39,10 +40,11 @@ def has_kept(secret: Any) -> bool:
 
 
 def shown(secret: Any) -> Any:
-    """The same with `***` in place of every value; names stay."""
+    """The same with `***` in place of every value; names stay, and so do lookups, which are no
+    secrets themselves."""
     if isinstance(secret, Mapping):
         return {name: shown(value) for name, value in secret.items()}
-    return MASK
+    return secret if is_lookup(secret) else MASK
 
 
 def merged(name: str, kept: Any, given: Any) -> Any:

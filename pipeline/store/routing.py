@@ -6,7 +6,7 @@ own revision, by which workers and notifiers follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -16,8 +16,11 @@ from pipeline.dispatch import Entry
 class Sealer(Protocol):
     """What keeps secrets from whoever reads the database."""
 
-    def seal(self, text: str) -> str:
-        """The text as it may be written down. Raises `InvalidValue` where there is no key."""
+    def seal(self, text: str, sealed: Collection[str] = ()) -> str:
+        """The text as it may be written down; `sealed` are those that are kept already.
+
+        Raises `InvalidValue` where there is no key.
+        """
 
     def open(self, sealed: str) -> str:
         """The text again. Raises `InvalidValue` where the key is missing or is another."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from marshmallow import Schema, ValidationError, fields
 
@@ -14,8 +15,11 @@ from pipeline import registry
 from pipeline.dispatch import TargetEntry, named, scheme
 from pipeline.dispatch.secret_values import by_name, has_kept, kept_where_empty
 from pipeline.errors import InvalidValue, NotFound
+from pipeline.hiding import hidden, spellings
+from pipeline.lookups import Lookup, filled, has_lookup
 from pipeline.masking import mask_url
 from pipeline.targets.base import Target, TargetType, Tools
+from pipeline.targets.discreet import DiscreetTarget
 from pipeline.targets.options import is_secret
 
 TYPES, ACTIONS = "tocsin.targets", "tocsin.actions"
@@ -40,22 +44,43 @@ class NoEntries:
         raise NotFound(f"Target {name} not found")
 
 
-class Targets:
-    """A target for each action, made when it is first asked for. Safe from many threads."""
+def no_lookups(lookup: Lookup) -> str:
+    """Looks nothing up: raises `InvalidValue`."""
+    raise InvalidValue(f"{lookup}: nothing is looked up here")
 
-    def __init__(self, tools: Tools, entries: Entries | None = None) -> None:
-        self._tools, self._entries = tools, entries or NoEntries()
-        self._made: OrderedDict[str, tuple[TargetEntry | None, Target]] = OrderedDict()
+
+class _Wanted(NamedTuple):
+    """A named target's entry with all that it looks up, and what that was."""
+
+    entry: TargetEntry
+    looked_up: tuple[str, ...] = ()
+
+
+class Targets:
+    """A target for each action, made when it is first asked for. Safe from many threads.
+
+    `look_up` gives what `${env:NAME}` and `${file:PATH}` in a named target's options stand for. A
+    target is made anew when its entry has changed, or what it looks up.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        entries: Entries | None = None,
+        look_up: Callable[[Lookup], str] = no_lookups,
+    ) -> None:
+        self._tools, self._entries, self._look_up = tools, entries or NoEntries(), look_up
+        self._made: OrderedDict[str, tuple[_Wanted | None, Target]] = OrderedDict()
         self._lock = threading.Lock()
 
     def for_action(self, action: str) -> Target:
         """The target that an action leads to. Raises `InvalidValue` when it leads to none."""
-        entry = self._entry(action)
+        wanted = self._wanted(action)
         with self._lock:
             made = self._made.get(action)
-            if made is None or made[0] != entry:
+            if made is None or made[0] != wanted:
                 self._drop(action)
-                made = self._made[action] = (entry, self._make(action, entry))
+                made = self._made[action] = (wanted, self._make(action, wanted))
                 while len(self._made) > _KEPT:
                     self._drop(next(iter(self._made)))
             return made[1]
@@ -67,18 +92,42 @@ class Targets:
                 self._drop(next(iter(self._made)))
         self._tools.http.close()
 
-    def _entry(self, action: str) -> TargetEntry | None:
+    def _wanted(self, action: str) -> _Wanted | None:
         if (name := named(action, "target")) is None:
             return None
         try:
-            return self._entries.target(name)
+            entry = self._entries.target(name)
         except NotFound as error:
             raise InvalidValue(str(error)) from error
+        if not (has_lookup(entry.options) or has_lookup(entry.secrets)):
+            return _Wanted(entry)
+        return self._looked_up(entry)
 
-    def _make(self, action: str, entry: TargetEntry | None) -> Target:
-        if entry is None:
+    def _looked_up(self, entry: TargetEntry) -> _Wanted:
+        found: list[str] = []
+
+        def look_up(lookup: Lookup) -> str:
+            found.append(self._look_up(lookup))
+            return found[-1]
+
+        try:
+            options, secrets = filled(entry.options, look_up), filled(entry.secrets, look_up)
+        except InvalidValue as error:
+            raise InvalidValue(f"target {entry.name}: {error}") from error
+        return _Wanted(replace(entry, options=options, secrets=secrets), tuple(found))
+
+    def _make(self, action: str, wanted: _Wanted | None) -> Target:
+        if wanted is None:
             return from_action(action, self._tools)
-        return from_options(entry.type, {**entry.options, **entry.secrets}, self._tools)
+        entry, looked_up = wanted
+        try:
+            target = from_options(entry.type, {**entry.options, **entry.secrets}, self._tools)
+        except InvalidValue as error:
+            if not looked_up:
+                raise
+            said = hidden(str(error), spellings(looked_up))
+            raise InvalidValue(f"target {entry.name}: {said}", error.field) from None
+        return DiscreetTarget(target, looked_up) if looked_up else target
 
     def _drop(self, action: str) -> None:
         if made := self._made.pop(action, None):
@@ -142,7 +191,8 @@ def checked_options(
 
     A name may have hyphens where the type's own has underscores: `from-address`.
     Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
-    it is kept (notifications 6). Raises `InvalidValue` for an unknown type or unfit options, with
+    it is kept (notifications 6). Whether what `${env:NAME}` and `${file:PATH}` stand for is fit is
+    seen when it is looked up. Raises `InvalidValue` for an unknown type or unfit options, with
     all problems.
     """
     schema = _schema(of_type(type).schema)
@@ -151,8 +201,12 @@ def checked_options(
     public = {key: value for key, value in options.items() if key not in secret}
     secrets = {key: _given(options[key], secret[key]) for key in options if key in secret}
     problems = schema.validate({**public, **secrets})
-    # What is kept was checked when it came; here nobody can see it.
-    said = {k: v for k, v in problems.items() if not has_kept(secrets.get(k))}
+    # What is kept was checked when it came; what is looked up is checked when it is.
+    said = {
+        name: texts
+        for name, texts in problems.items()
+        if not (has_kept(secrets.get(name)) or has_lookup(options.get(name)))
+    }
     if said:
         raise InvalidValue(_said(said))
     return public, secrets

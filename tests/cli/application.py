@@ -27,6 +27,7 @@ from pipeline.normalise import Normaliser, compiled
 from pipeline.normalise.settings import SHIPPED_DEFINITIONS
 from pipeline.past import Past
 from pipeline.pruner import Pruner, RetentionSettings
+from pipeline.secrets import KeyFile, KeyFileSealer
 from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.base import RejectedEvent
@@ -44,6 +45,7 @@ class TestApplication:
 
     def __init__(self, store: SqlStore) -> None:
         self.store = store
+        self.sealer = KeyFileSealer(KeyFile("no-key-file"))
         self.now = NOON
         self.rejects: str | None = None
         self.replayed: list[RejectedEvent] = []

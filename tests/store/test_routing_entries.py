@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ class Sealing:
     def __init__(self, key: str = "k1") -> None:
         self.key = key
 
-    def seal(self, text: str) -> str:
+    def seal(self, text: str, sealed: Collection[str] = ()) -> str:
         return f"{self.key}:{base64.b64encode(text.encode()).decode()}"
 
     def open(self, sealed: str) -> str:

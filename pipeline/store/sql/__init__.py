@@ -27,6 +27,7 @@ from pipeline.store.sql.outbox import SqlOutbox
 from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.routing import SqlRouting
+from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
 from pipeline.store.status import Status
@@ -67,6 +68,7 @@ class SqlStore(
     SqlRejectedEvents,
     SqlPublications,
     SqlRouting,
+    SqlSealing,
     SqlArchive,
     SqlRetention,
     SqlStatus,

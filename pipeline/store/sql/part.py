@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 
 from pipeline.errors import InvalidValue
@@ -32,7 +32,7 @@ class Part:
 class NoKey:
     """Keeps no secret, as nobody has given the store a key."""
 
-    def seal(self, text: str) -> str:
+    def seal(self, text: str, sealed: Collection[str] = ()) -> str:
         """Raises `InvalidValue`."""
         raise InvalidValue("there is no key to keep secrets with")
 

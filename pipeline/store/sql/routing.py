@@ -109,14 +109,14 @@ class SqlRouting(Part):
                 if taken := entries.get(entry.name):
                     kind = word(taken.entry)
                     raise Conflict(f"there is already a {kind} named {entry.name}", "name")
-                entries[entry.name] = self._kept(entry, None, revision)
+                entries[entry.name] = self._kept(entry, None, entries, revision)
             case Update(entry, digest):
                 present = _found(entries, entry.name)
                 _check_digest(present, digest)
                 if type(entry) is not type(present.entry):
                     message = f"{entry.name} is a {word(present.entry)}, not a {word(entry)}"
                     raise Conflict(message, "name")
-                entries[entry.name] = self._kept(entry, present, revision)
+                entries[entry.name] = self._kept(entry, present, entries, revision)
             case Delete(name, digest):
                 present = _found(entries, name)
                 _check_digest(present, digest)
@@ -124,7 +124,9 @@ class SqlRouting(Part):
                 if name in BUILTINS:
                     entries[name] = _reset(present)
 
-    def _kept(self, entry: Entry, present: _Kept | None, revision: int) -> _Kept:
+    def _kept(
+        self, entry: Entry, present: _Kept | None, entries: Mapping[str, _Kept], revision: int
+    ) -> _Kept:
         origin = Origin.MODIFIED_BUILTIN if entry.name in BUILTINS else Origin.USER_CREATED
         entry = replace(entry, origin=origin)
         if not isinstance(entry, TargetEntry) or not entry.secrets:
@@ -133,7 +135,8 @@ class SqlRouting(Part):
         secrets = {
             name: merged(name, known.get(name), given) for name, given in entry.secrets.items()
         }
-        sealed = self._sealer.seal(to_json(secrets))
+        others = [kept.sealed for kept in entries.values() if kept.sealed]
+        sealed = self._sealer.seal(to_json(secrets), others)
         return _Kept(replace(entry, secrets=_shown(secrets)), sealed, revision)
 
 
