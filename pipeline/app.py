@@ -271,8 +271,8 @@ class Application:
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         # Before the files are read, so that no change between is missed.
         of_events = [self.settings.normalise.file, self.settings.routing.file] if listen else []
-        files = [*of_events, *filter(None, [self.settings.kinds.file])]
-        watch = FileWatch(files, process.hang_up)
+        of_kinds = [Path(file)] if (file := self.settings.kinds.file) else []
+        watch = FileWatch([*of_events, *of_kinds], process.hang_up)
         process.on_hangup = self._reload()
         outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
