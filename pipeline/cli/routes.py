@@ -11,7 +11,7 @@ from pipeline.alarms.alarm import Alarm, State
 from pipeline.alarms.evaluator import decide
 from pipeline.cli import completion
 from pipeline.cli.base import Application, pass_application
-from pipeline.cli.output import Output, output_options
+from pipeline.cli.output import Output, Shown, output_options
 from pipeline.dispatch.explain import Explanation, explain
 from pipeline.errors import NotFound
 from pipeline.event import Event
@@ -19,7 +19,7 @@ from pipeline.masking import mask_url
 from pipeline.notification import Notification, told
 
 _COLUMNS = ("alarm", "what", "name", "takes", "why")
-_Row = tuple[str, str, str, bool, str]
+_Row = tuple[str, str, str, Shown, str | Shown]
 
 
 @click.group()
@@ -99,10 +99,19 @@ def _named(notification: Notification) -> str:
 
 def _rows(alarm: str, kind: str, explanation: Explanation) -> Iterator[_Row]:
     policy = explanation.policy
-    yield alarm, "policy", kind, policy.taken, policy.reason
+    yield alarm, "policy", kind, _yes(policy.taken), policy.reason
     for verdict in explanation.matchers:
-        yield alarm, "matcher", verdict.name, verdict.taken, verdict.reason
+        yield alarm, "matcher", verdict.name, _yes(verdict.taken), _lines(verdict.reason)
     for verdict in explanation.targets:
-        yield alarm, "target", mask_url(verdict.name), verdict.taken, verdict.reason
+        yield alarm, "target", mask_url(verdict.name), _yes(verdict.taken), _lines(verdict.reason)
     for problem in explanation.plan.problems:
-        yield alarm, "problem", "", False, problem
+        yield alarm, "problem", "", _yes(False), problem
+
+
+def _yes(taken: bool) -> Shown:
+    return Shown(taken, "yes" if taken else "no")
+
+
+def _lines(reason: str) -> Shown:
+    """One of several reasons a line, for people."""
+    return Shown(reason, reason.replace("; ", "\n"))
