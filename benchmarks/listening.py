@@ -4,8 +4,9 @@ Every contender is a process of its own that drains the same queue, filled befor
 Keystone notifications of 1.7 KB, each with a message id of its own. In a round each is measured
 between two runs of the bare pika consumer, and the ratio is to the mean of both: a machine whose
 speed changes by the minute changes all three. The clock runs from the moment the queue begins to
-shrink until it is empty, so that nobody pays for starting: what is out unacknowledged by then was
-so at the beginning too. CPU is the process's own, user and system, over the same time.
+shrink until it is empty, so that nobody pays for starting. At that moment the contender is killed,
+and what comes back into the queue, unacknowledged, does not count as taken: nobody gains by having
+much sent ahead. CPU is the process's own, user and system, over the same time.
 
     bare pika consumer   acknowledges every hundredth for all before it, and nothing else
     raw socket           AMQP frames parsed, no more: how far the broker could go
@@ -36,7 +37,7 @@ from pathlib import Path
 
 import pika
 
-from benchmarks.listening_queue import URL, declare, delete, fill, notifications
+from benchmarks.listening_queue import URL, declare, delete, fill, notifications, unfinished
 from benchmarks.surroundings import postgresql_database
 from benchmarks.tables import Figure, Row, show
 from pipeline.alarms.alarm import Alarm, Condition, EventRule
@@ -253,14 +254,15 @@ def _watch(process: subprocess.Popen[bytes], messages: int) -> Drained:
     deadline = time.monotonic() + _DEADLINE_SECONDS
     with pika.BlockingConnection(pika.URLParameters(URL)) as connection:
         channel = connection.channel()
-        first: tuple[float, float, int] | None = None
+        first: tuple[float, float] | None = None
         while time.monotonic() < deadline:
             left = channel.queue_declare(QUEUE, passive=True).method.message_count
             now, cpu = time.perf_counter(), _cpu_seconds(process.pid)
             if first is None and left < messages:
-                first = now, cpu, left
+                first = now, cpu
             if left == 0 and first is not None:
-                taken = first[2]
+                process.kill()
+                taken = messages - unfinished(channel, QUEUE)
                 return Drained(taken / (now - first[0]), (cpu - first[1]) / taken * 1e6)
             time.sleep(0.01)
     raise TimeoutError(f"the queue was not drained in {_DEADLINE_SECONDS} s")

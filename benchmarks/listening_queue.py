@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterable, Iterator
 from itertools import cycle, islice
@@ -57,6 +58,13 @@ def delete(url: str, queue: str, exchange: str = "") -> None:
         channel.queue_delete(queue)
         if exchange:
             channel.exchange_delete(exchange)
+
+
+def unfinished(channel: Any, queue: str) -> int:
+    """How many messages were out unacknowledged, once whoever had them was killed."""
+    while (found := channel.queue_declare(queue, passive=True).method).consumer_count:
+        time.sleep(0.01)
+    return int(found.message_count)
 
 
 def fill(url: str, queue: str, bodies: Iterable[bytes]) -> None:

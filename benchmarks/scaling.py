@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pika
 
-from benchmarks.listening_queue import URL, declare, delete, fill, notifications
+from benchmarks.listening_queue import URL, declare, delete, fill, notifications, unfinished
 from benchmarks.surroundings import postgresql_database
 from benchmarks.tables import Figure, Row, show
 
@@ -107,7 +107,7 @@ def _drain(database: str, workers: int, messages: int) -> Drained:
             fill(URL, QUEUE, notifications(messages))
             for pid in pids:
                 os.kill(pid, signal.SIGCONT)
-            return _watch(pids)
+            return _watch(parent, pids)
         finally:
             parent.terminate()
             try:
@@ -127,8 +127,8 @@ def _wait_for_consumers(count: int) -> None:
             time.sleep(0.05)
 
 
-def _watch(pids: Sequence[int]) -> Drained:
-    """From now until the queue is empty."""
+def _watch(parent: subprocess.Popen[bytes], pids: Sequence[int]) -> Drained:
+    """From now until the queue is empty; what the workers have not finished by then is no part."""
     broker = _broker()
     with pika.BlockingConnection(pika.URLParameters(URL)) as connection:
         channel = connection.channel()
@@ -139,11 +139,11 @@ def _watch(pids: Sequence[int]) -> Drained:
                 raise TimeoutError(f"the queue was not drained in {_DEADLINE_SECONDS} s")
             time.sleep(0.01)
         seconds = time.perf_counter() - began
-    return Drained(
-        first / seconds,
-        (sum(map(_cpu, pids)) - cpu) / seconds,
-        (sum(map(_cpu, broker)) - broker_cpu) / seconds,
-    )
+        cpu, broker_cpu = sum(map(_cpu, pids)) - cpu, sum(map(_cpu, broker)) - broker_cpu
+        for pid in {parent.pid, *pids}:
+            os.kill(pid, signal.SIGKILL)
+        taken = first - unfinished(channel, QUEUE)
+    return Drained(taken / seconds, cpu / seconds, broker_cpu / seconds)
 
 
 def _children(pid: int) -> list[int]:

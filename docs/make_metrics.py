@@ -32,8 +32,9 @@ must be known beforehand. The parent of `--workers N` serves one page with the s
 workers; they themselves serve none. `tocsin top --url http://HOST:PORT` shows a process live.
 
 The pages ask for no password and hold no secret: receivers and sinks appear as scheme, host and
-port. Every label is bounded: 64 classes of events, 100 receivers, 100 sinks, 100 traits; what is
-beyond is counted as `other`. Events are counted once a batch. Each process reports the metrics
+port. Every label is bounded: 64 classes of events, 100 receivers, 100 sinks, 100 traits, 50
+templates; what is beyond is counted as `other`. Events are counted once a batch. Each process
+reports the metrics
 `tocsin_store_…` and `tocsin_oldest_due_seconds` of the database that all share: take their `max`,
 not their sum.
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Tell = TypeVar("Tell", bound=Callable[..., None])
 
 OTHER = "other"
-_CLASSES, _LISTENERS, _RECEIVERS, _TRAITS, _KNOWN_TYPES = 64, 16, 100, 100, 4_096
+_CLASSES, _LISTENERS, _RECEIVERS, _TEMPLATES, _TRAITS, _KNOWN_TYPES = 64, 16, 100, 50, 100, 4_096
 
 _LONGEST_CLASS = 40
 
@@ -167,6 +167,11 @@ class Metrics(Observer):
         self.dead_letters = counter(
             "dead_letters_total", "Deliveries that were given up, by receiver.", "receiver"
         )
+        self.template_failures = counter(
+            "template_failures_total",
+            "Templates that failed and were passed over, by file; the log says why.",
+            "template",
+        )
 
         # --- the store
         self.store_up = gauge("store_up", "1 while the database answers this process.", "livemin")
@@ -212,6 +217,7 @@ class Metrics(Observer):
         self._event_class = _Bounded(_CLASSES)
         self._listener = _Bounded(_LISTENERS)
         self._receiver = _Bounded(_RECEIVERS)
+        self._template = _Bounded(_TEMPLATES)
         self._trait = _Bounded(_TRAITS)
         self._publisher = _Bounded(_RECEIVERS)
         # What `labels` gives, kept: to look it up takes longer than to count.
@@ -260,6 +266,11 @@ class Metrics(Observer):
         """Count a publication; see `Observer`."""
         outcome = "taken" if taken else "failed"
         self.publications.labels(self.sink(url), outcome).inc(events)
+
+    @_raises_nothing
+    def template_failed(self, file: str) -> None:
+        """Count a template that was passed over; see `Observer`."""
+        self.template_failures.labels(self._template.of(file)).inc()
 
     @_raises_nothing
     def attempted(

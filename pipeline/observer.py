@@ -47,6 +47,9 @@ class Observer:
         no other attempt.
         """
 
+    def template_failed(self, file: str) -> None:
+        """A template could not be used, and another was used in its place."""
+
 
 class Pulse:
     """When a loop last came round; who looks from outside sees whether it is stuck.

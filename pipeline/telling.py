@@ -137,6 +137,8 @@ class Telling:
 
     def notifier(self, observer: Observer | None, tracing: Tracing) -> Notifier:
         """The outbound loop."""
+        if observer is not None:
+            self.templates.failed = observer.template_failed
         return Notifier(
             outbox=self._store(),
             targets=self.targets,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -244,8 +244,16 @@ def _schema(make: type[Schema]) -> Schema:
 
 
 def _said(messages: Mapping[str, Any]) -> str:
-    return " ".join(
-        f"{name}: {text}" if name != "_schema" else str(text)
-        for name, texts in messages.items()
-        for text in (texts if isinstance(texts, list) else [texts])
-    )
+    return " ".join(_told(messages, ()))
+
+
+def _told(messages: Any, at: tuple[str, ...]) -> Iterator[str]:
+    """Each problem behind the name of its option: `parameters.USER_ID: …`."""
+    if isinstance(messages, Mapping):
+        for name, below in messages.items():
+            # What marshmallow says of a mapping's items stands under these.
+            part = () if name == "_schema" or (at and name in ("key", "value")) else (str(name),)
+            yield from _told(below, at + part)
+        return
+    for text in messages if isinstance(messages, list) else [messages]:
+        yield f"{'.'.join(at)}: {text}" if at else str(text)

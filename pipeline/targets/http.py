@@ -102,7 +102,7 @@ class HttpSender:
             outcome = self._over(route, there, request, judge, by, way)
         else:
             outcome = route
-        return _without(way.secrets, outcome) if way.secrets else outcome
+        return without(way.secrets, outcome) if way.secrets else outcome
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -217,8 +217,9 @@ def _printable(text: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "�" for c in text)
 
 
-def _without(secrets: tuple[str, ...], outcome: Outcome) -> Outcome:
-    """The outcome with what it says free of secrets, whoever put them there."""
+def without(secrets: tuple[str, ...], outcome: Outcome) -> Outcome:
+    """The outcome with what it says free of secrets, given in all their spellings, whoever put
+    them there."""
     said: dict[str, Any] = {"response_head": hidden(outcome.response_head, secrets)}
     for name in ("reason", "note"):
         if text := getattr(outcome, name, ""):

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from jinja2 import Environment, TemplateSyntaxError
 from marshmallow import ValidationError, fields, validates_schema
 from marshmallow.validate import Range
 
 from pipeline.errors import InvalidValue
 from pipeline.strict_schema import StrictSchema
 from pipeline.targets.signing import keys_of
+from pipeline.templates import check_template
 
 DIRECT: Final = "direct"
 """In place of a proxy's URL: none, whatever the settings say."""
@@ -88,9 +88,9 @@ def check_url(value: str) -> None:
 
 def _check_template(source: str) -> None:
     try:
-        Environment().parse(source)
-    except TemplateSyntaxError as error:
-        raise ValidationError(f"{error.message} (line {error.lineno}).") from error
+        check_template(source)
+    except InvalidValue as error:
+        raise ValidationError(str(error)) from error
 
 
 def _check_proxy(value: str) -> None:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import Environment, nodes
 from marshmallow import ValidationError, fields, validates_schema
 
 from pipeline.errors import InvalidValue
@@ -21,6 +21,7 @@ from pipeline.targets.base import HttpTarget, Tools
 from pipeline.targets.http import Request
 from pipeline.targets.options import Pairs, SignedSchema, check_url, text
 from pipeline.targets.signing import keys_of, signature_headers
+from pipeline.templates import check_template
 from pipeline.tracing import trace_headers
 
 _METHODS: Final = ("post", "put", "get")
@@ -128,11 +129,11 @@ def _sources(data: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _wrong(template: str, secrets: Mapping[str, str]) -> Iterator[str]:
     try:
-        parsed = Environment().parse(template)
-    except TemplateSyntaxError as error:
-        yield f"{error.message} (line {error.lineno})."
+        check_template(template)
+    except InvalidValue as error:
+        yield str(error)
         return
-    for name in _secrets_in(parsed):
+    for name in _secrets_in(Environment().parse(template)):
         if name not in secrets:
             yield f"There is no secret {name}: give it as secret, with name and value."
 

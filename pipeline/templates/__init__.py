@@ -17,7 +17,8 @@ templates that stand in their own options (a webhook's body, a Jenkins job's par
     render.py       a notification → its words
 """
 
+from pipeline.templates.expansion import check_template
 from pipeline.templates.render import Rendered, Templates
 from pipeline.templates.settings import TemplatesSettings
 
-__all__ = ["Rendered", "Templates", "TemplatesSettings"]
+__all__ = ["Rendered", "Templates", "TemplatesSettings", "check_template"]

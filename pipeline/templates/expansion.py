@@ -7,7 +7,7 @@ of a JSON text), `url_encode`. Safe to use from many threads. Called by `render`
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, Protocol
 
 from jinja2 import StrictUndefined, Template, Undefined, meta
@@ -81,14 +81,16 @@ class Expansion:
             # Not from the error: it may hold a secret.
             raise _unusable(masked_reason(error, source, secrets.values())) from None
 
-    def check(self, source: str) -> None:
-        """Raise `InvalidValue` for a template that is none."""
-        try:
-            self._compiled(self._strict, source)
-        except Exception as error:
-            raise _unusable(masked_reason(error, source, ())) from error
+
+def check_template(source: str) -> None:
+    """Raise `InvalidValue` for a template that is none, or that asks for a filter there is not."""
+    try:
+        _environment(StrictUndefined).from_string(source)
+    except Exception as error:
+        raise InvalidValue(masked_reason(error, source, ())) from error
 
 
+@cache
 def _environment(undefined: type[Undefined]) -> FormEnvironment:
     environment = FormEnvironment(Form.TEXT, undefined=undefined, keep_trailing_newline=True)
     environment.filters["escape"] = environment.counted("escape", values.json_escape)

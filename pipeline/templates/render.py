@@ -82,7 +82,7 @@ class Templates:
         self.kinds = Kinds(BUILTIN) if kinds is None else kinds
         self.library = Library((settings or TemplatesSettings()).directory)
         self._expansion = Expansion()
-        self._log, self._failed = log, failed
+        self.failed, self._log = failed, log
         self._told: set[Failure] = set()
         self._lock = threading.Lock()
 
@@ -124,8 +124,8 @@ class Templates:
         return self._expansion.filled(template, notification, words, secrets, strict=strict)
 
     def _tell(self, failure: Failure, kind: str) -> None:
-        if self._failed:
-            self._failed(failure.file)
+        if self.failed is not None:
+            self.failed(failure.file)
         with self._lock:
             known = failure in self._told
             if not known and len(self._told) >= _MOST_TOLD:

@@ -16,12 +16,14 @@ import structlog
 from pipeline import targets
 from pipeline.errors import InvalidValue
 from pipeline.notification import Delivered, Delivery, Failed, InProgress, Outcome, Refused
+from pipeline.store.settings import DatabaseSettings
+from pipeline.store.sql import SqlStore
 from pipeline.targets.base import Target, Tools
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_delivery, a_notification, an_event, an_occurrence
 from delivery.jenkins_server import API_TOKEN, PASSWORD, USER, Item, Jenkins, Job
-from delivery.notifying import Clock
+from delivery.notifying import Clock, Log, notifier, tell
 from delivery.receivers import PATIENCE
 
 TRANSFER = {
@@ -485,6 +487,101 @@ def test_a_build_that_takes_too_long_is_followed_no_longer() -> None:
     assert "followed for 60 s (follow_seconds) and no longer" in too_long.note
 
 
+def test_what_jenkins_says_is_shown_without_secrets_and_control_characters() -> None:
+    with _followed() as job:
+        job.item.why = f"Waiting for \x1b[31m{API_TOKEN}\n{'x' * 5_000}"
+        outcome = job.look(seconds=1)
+        job.server.start(job.item)
+        job.item.result = "\x00" + "R" * 5_000
+        ended = job.look(seconds=1)
+
+    assert isinstance(outcome, InProgress)
+    assert outcome.note.startswith("queue item 11 is waiting: Waiting for �[31m*** xxx")
+    assert API_TOKEN[:8] not in repr((outcome, ended))
+    assert len(outcome.note) < 300
+    assert len(job.progress["result"]) <= 200
+
+
+# --- through the notifier ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def store(database_url: str, clock: Clock) -> Iterator[SqlStore]:
+    with SqlStore.open(DatabaseSettings(url=database_url), clock=clock) as store:
+        yield store
+
+
+def _action(server: Jenkins) -> str:
+    return server.root.replace("http://", f"jenkins://{USER}:{API_TOKEN}@") + "/ops/tidy"
+
+
+def test_a_delivery_is_pending_while_the_build_runs_and_tells_of_it(
+    store: SqlStore, clock: Clock
+) -> None:
+    """A look that finds nothing new leaves no attempt, and none uses up a retry."""
+    with Jenkins(Job("ops/tidy")) as server:
+        tell(store, _action(server))
+        notify = notifier(store, clock=clock, retry_delays_seconds=())
+        assert notify.run_once() == 1
+        server.start(server.items[0])
+        for _ in range(10):
+            clock.step(minutes=1)
+            assert notify.run_once() == 1
+        (pending,) = store.deliveries()
+        server.finish(server.items[0], "UNSTABLE")
+        clock.step(minutes=1)
+        assert notify.run_once() == 1
+    (ended,) = store.deliveries()
+    _, told, attempts = store.delivery(ended.delivery_id)
+
+    assert (pending.state, pending.attempts) == ("pending", 2)
+    assert (ended.state, ended.attempts) == ("delivered", 3)
+    assert (told.progress or {})["result"] == "UNSTABLE"
+    assert attempts[-1].outcome == Delivered(200, note="build 7 of ops/tidy ended as UNSTABLE")
+
+
+def test_a_notifier_that_dies_after_triggering_triggers_again(
+    store: SqlStore, clock: Clock
+) -> None:
+    """delivery 3: at least once."""
+    lease = timedelta(minutes=2)
+    with Jenkins(Job("ops/tidy")) as server:
+        tell(store, _action(server))
+        tools = Tools.by(DeliverySettings(**PATIENCE), clock, Log())
+        (claimed,) = store.claim(1, lease, clock.now)
+        _triggered(targets.Targets(tools).for_action(claimed.action).deliver(claimed))
+        server.start(server.items[0])
+        clock.step(minutes=2)
+        notifier(store, clock=clock).run_once()
+
+    assert len(server.items) == 2
+
+
+def test_a_dead_letter_of_a_failed_build_is_triggered_again_when_it_is_replayed(
+    store: SqlStore, clock: Clock
+) -> None:
+    with Jenkins(Job("ops/tidy")) as server:
+        tell(store, f"{_action(server)}?tocsin-failed-build=dead-letter")
+        notify = notifier(store, clock=clock)
+        notify.run_once()
+        server.finish(server.items[0], "FAILURE")
+        clock.step(seconds=5)
+        notify.run_once()
+        (dead,) = store.deliveries(state="dead")
+        store.replay_dead(clock.now)
+        notify.run_once()
+
+    assert dead.last_error == (
+        "refused: build 7 of ops/tidy ended as FAILURE. Replaying it triggers the job again"
+    )
+    assert len(server.items) == 2
+
+
 # --- actions -------------------------------------------------------------------------------------
 
 
@@ -554,7 +651,7 @@ def test_the_query_of_an_action_is_parameters_and_options() -> None:
         ("jenkins://u:hunter22@ci/job/a/b/tidy", "not a job's"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-wiat=no", "Unknown option tocsin-wiat"),
         ("jenkins://u:hunter22@ci/tidy?A=1&A=2", "A stands there twice"),
-        ("jenkins://u:hunter22@ci/tidy?A={{ hunter", "parameters: "),
+        ("jenkins://u:hunter22@ci/tidy?A={{ hunter", "parameters.A: unexpected end"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-wait=forever", "wait: Must be one of"),
         ("jenkins://u:hunter22@ci/tidy?tocsin-follow-seconds=1e9", "follow_seconds: "),
     ],
@@ -575,7 +672,7 @@ def test_an_action_that_stands_for_no_job_is_refused(action: str, said: str) -> 
         ({"user": "u"}, "api_token: User and API token go together"),
         ({"job": "/tidy"}, "job: "),
         ({"job": "a//b"}, "job: "),
-        ({"parameters": {"A": "{% if %}"}}, "parameters: "),
+        ({"parameters": {"A": "{% if %}"}}, "parameters.A: "),
     ],
 )
 def test_options_that_make_no_sense_are_refused(options: Mapping[str, Any], said: str) -> None:

@@ -134,3 +134,11 @@ def test_what_cannot_be_counted_stops_nothing(
         metrics.published("log://", 1, taken=True)
         metrics.attempted("http://h", "failed", 0.1, 1.0, dead=False)
     assert [line["event"] for line in lines] == ["metrics.not_counted"]
+
+
+def test_template_that_is_passed_over_is_counted_by_its_file(metrics: Metrics) -> None:
+    for _ in range(2):
+        metrics.template_failed("/etc/tocsin/templates/test-body.j2")
+
+    file = {"template": "/etc/tocsin/templates/test-body.j2"}
+    assert value(metrics, "template_failures_total", **file) == 2

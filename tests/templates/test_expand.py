@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import InvalidValue
-from pipeline.templates import Templates
+from pipeline.templates import Templates, check_template
 
 from builders import a_notification, an_occurrence
 
@@ -120,3 +120,13 @@ def test_any_template_is_filled_in_or_refused_without_the_secret(text: str, secr
         Templates().expand(text, an_occurrence(), {"token": secret})
     except InvalidValue as error:
         assert secret in text or secret not in str(error)  # noqa: PT017 - what it says matters
+
+
+def test_a_template_can_be_checked_before_it_is_used() -> None:
+    check_template("{{ traits.user_id | url_encode }} {{ anything }}")
+    with pytest.raises(InvalidValue, match=r"No filter named 'url_encod'. \(line 2\)"):
+        check_template("\n{{ 1 | url_encod }}")
+    with pytest.raises(InvalidValue, match=r"unexpected 'end of template' \(line 1\)"):
+        check_template("{{ 1 +")
+    with pytest.raises(InvalidValue, match="RecursionError"):
+        check_template("{{ " + "(" * 9_000)

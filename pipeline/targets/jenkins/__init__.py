@@ -5,6 +5,7 @@
     server     one Jenkins: credentials, crumb, and what its refusals mean
     replies    what Jenkins says in JSON → values
     fit        whether the job takes these parameters
+    look       what has become of a job that was triggered
     verdict    what was found out → an outcome
 
 Why neither python-jenkins nor api4jenkins: both raise exceptions with the URL in them, follow

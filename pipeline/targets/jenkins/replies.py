@@ -19,6 +19,7 @@ QUEUE_TREE: Final = "cancelled,blocked,buildable,stuck,why,executable[number]"
 BUILD_TREE: Final = "number,building,result"
 BUILDS_TREE: Final = "builds[number,queueId]{0,100}"
 
+_LONGEST_TEXT: Final = 200
 _QUEUE_ITEM = re.compile(r"/queue/item/(\d{1,18})/?", re.ASCII)
 
 
@@ -81,10 +82,9 @@ def queue_item(body: bytes) -> QueueItem | None:
     said = _object(body)
     if said is None:
         return None
-    why = said.get("why")
     return QueueItem(
         state=next((s for s in ("stuck", "blocked", "buildable") if said.get(s)), "waiting"),
-        why=why if isinstance(why, str) else "",
+        why=_text(said.get("why")),
         build=_number(_mapping(said.get("executable")).get("number")),
         cancelled=said.get("cancelled") is True,
     )
@@ -97,7 +97,7 @@ def build(body: bytes) -> Build | None:
         return None
     result = said.get("result")
     ended = said.get("building") is False and isinstance(result, str)
-    return Build(result if ended else None)
+    return Build(_text(result) or "UNKNOWN" if ended else None)
 
 
 def build_of(body: bytes, item: int) -> int | None:
@@ -141,6 +141,12 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 def _objects(value: Any) -> Sequence[Mapping[str, Any]]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    """A text in one line that can be shown; `''` for what is none."""
+    line = " ".join(value.split()) if isinstance(value, str) else ""
+    return "".join(c if c.isprintable() else "�" for c in line)[:_LONGEST_TEXT]
 
 
 def _texts(value: Any) -> Sequence[str] | None:

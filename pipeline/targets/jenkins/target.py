@@ -16,15 +16,17 @@ from urllib.parse import urlsplit
 from marshmallow import ValidationError, fields, validate, validates_schema
 
 from pipeline.errors import InvalidValue
-from pipeline.notification import Delivered, Delivery, Failed, Outcome, Progress, Refused
+from pipeline.notification import Delivered, Delivery, Failed, Outcome, Refused
 from pipeline.targets import options
 from pipeline.targets.answer import Answer
 from pipeline.targets.base import Tools
+from pipeline.targets.http import without
 from pipeline.targets.jenkins import address, replies, verdict
 from pipeline.targets.jenkins.fit import unfit
+from pipeline.targets.jenkins.look import look
 from pipeline.targets.jenkins.replies import Job
 from pipeline.targets.jenkins.server import Bounds, Server
-from pipeline.targets.jenkins.verdict import FailedBuild, Found, Policy, Wait
+from pipeline.targets.jenkins.verdict import FailedBuild, Policy, Wait
 from pipeline.targets.options import HttpSchema
 from pipeline.targets.way import way_of
 from pipeline.tracing import trace_headers
@@ -90,23 +92,30 @@ class JenkinsTarget:
         return address.options_of(action)
 
     def deliver(self, delivery: Delivery) -> Outcome:
-        """Trigger the job; or, if it was, look what has become of it."""
-        longest = min(self._tools.settings.longest_attempt_seconds, self._way.timeout_seconds)
-        by = Bounds(monotonic() + longest, delivery.guarded)
-        if (progress := delivery.progress) and verdict.is_under_way(progress):
-            return self._look(progress, by)
-        return self._trigger(delivery, by)
+        """Trigger the job; or, if it was, look what has become of it. No secret is in what comes
+        of it, though Jenkins should repeat one."""
+        try:
+            outcome = self._outcome(delivery)
+        except InvalidValue as error:
+            outcome = Refused(str(error))
+        return without(self._way.secrets, outcome)
 
     def close(self) -> None:
         """Nothing of its own to let go of."""
 
+    def _outcome(self, delivery: Delivery) -> Outcome:
+        longest = min(self._tools.settings.longest_attempt_seconds, self._way.timeout_seconds)
+        by = Bounds(monotonic() + longest, delivery.guarded)
+        if (progress := delivery.progress) and verdict.is_under_way(progress):
+            seen = look(self._server, progress, by)
+            now = self._tools.clock()
+            return verdict.outcome(seen.found, seen.progress, self._policy, now, seen.status)
+        return self._trigger(delivery, by)
+
     # --- trigger -----------------------------------------------------------------------------
 
     def _trigger(self, delivery: Delivery, by: Bounds) -> Outcome:
-        try:
-            given = self._parameters(delivery)
-        except InvalidValue as error:
-            return Refused(str(error))
+        given = self._parameters(delivery)
         path, what = address.job_path(self._job), f"read the job {self._job!r}"
         answer = self._server.get(path, replies.JOB_TREE, by)
         if not isinstance(answer, Answer):
@@ -169,68 +178,3 @@ class JenkinsTarget:
                 answer.status,
             )
         return self._server.trouble(answer, f"trigger the job {self._job!r}")
-
-    # --- look --------------------------------------------------------------------------------
-
-    def _look(self, progress: Progress, by: Bounds) -> Outcome:
-        status: int | None = None
-        found: Found | int = self._queue_item(progress, by) if "build" not in progress else 0
-        if isinstance(found, int):
-            if found:
-                progress = {**progress, "build": found, "url": self._url(progress, found)}
-            found, status = self._build(progress, by)
-        return verdict.outcome(found, progress, self._policy, self._tools.clock(), status)
-
-    def _url(self, progress: Progress, build: int) -> str:
-        return f"{self._server.url}{address.job_path(progress['job'])}/{build}/"
-
-    def _queue_item(self, progress: Progress, by: Bounds) -> Found | int:
-        """What has become of the queue item; the number of the build that it became."""
-        path = f"/queue/item/{progress['queue_item']}"
-        answer = self._server.get(path, replies.QUEUE_TREE, by)
-        if isinstance(answer, Answer) and answer.status == 404:
-            return self._forgotten(progress, by)
-        if isinstance(answer, Answer) and answer.status == 200:
-            item = replies.queue_item(answer.body)
-            if item is None:
-                return verdict.Unheard("it answered 200, but not as Jenkins does")
-            if item.cancelled:
-                return verdict.Ended(verdict.CANCELLED)
-            return verdict.Queued(item) if item.build is None else item.build
-        return self._unheard(answer)
-
-    def _forgotten(self, progress: Progress, by: Bounds) -> Found | int:
-        """Jenkins forgets an item five minutes after it left the queue; its build remembers it."""
-        path = address.job_path(progress["job"])
-        answer = self._server.get(path, replies.BUILDS_TREE, by)
-        if not isinstance(answer, Answer) or answer.status not in (200, 404):
-            return self._unheard(answer)
-        item = progress["queue_item"]
-        number = replies.build_of(answer.body, item) if answer.status == 200 else None
-        if number is None:
-            return verdict.Lost(f"Jenkins knows neither queue item {item} nor a build of it now")
-        return number
-
-    def _build(self, progress: Progress, by: Bounds) -> tuple[Found, int | None]:
-        path = f"{address.job_path(progress['job'])}/{progress['build']}"
-        answer = self._server.get(path, replies.BUILD_TREE, by)
-        status = answer.status
-        if isinstance(answer, Answer) and status == 404:
-            return verdict.Lost(f"Jenkins has removed build {progress['build']}"), status
-        build = replies.build(answer.body) if isinstance(answer, Answer) else None
-        if isinstance(answer, Answer) and build is None and status == 200:
-            return verdict.Unheard("it answered 200, but not as Jenkins does"), status
-        if build is None or status != 200:
-            return self._unheard(answer), status
-        return (verdict.Ended(build.result) if build.result else verdict.Running()), status
-
-    def _unheard(self, answer: Answer | Outcome) -> Found:
-        outcome = (
-            self._server.trouble(answer, "look at the build")
-            if isinstance(answer, Answer)
-            else answer
-        )
-        if isinstance(outcome, Failed):
-            return verdict.Unheard(outcome.reason)
-        reason = outcome.reason if isinstance(outcome, Refused) else ""
-        return verdict.Lost(f"triggered, but what became of it is not known: {reason}")

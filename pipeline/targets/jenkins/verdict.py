@@ -26,7 +26,6 @@ CANCELLED, UNKNOWN = "CANCELLED", "UNKNOWN"
 """Results that are not Jenkins' own: left the queue without a build; nobody knows any more."""
 
 _SOONEST, _LATEST = timedelta(seconds=1), timedelta(minutes=1)
-_LONGEST_WHY = 200
 
 
 class Wait(StrEnum):
@@ -112,7 +111,7 @@ def outcome(
     build = f"build {progress.get('build')} of {progress['job']}"
     match found:
         case Queued(item=item):
-            why = f": {item.why[:_LONGEST_WHY]}" if item.why else ""
+            why = f": {item.why}" if item.why else ""
             said = f"queue item {progress['queue_item']} is {item.state}{why}"
             return _look({**progress, "state": item.state}, said, policy, now, status)
         case Running() if policy.wait is not Wait.FINISHED:
