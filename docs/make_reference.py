@@ -14,6 +14,7 @@ from marshmallow import Schema
 from pipeline import registry, settings, targets
 from pipeline.alarms.conditions import OPERATORS, TYPES
 from pipeline.cli.main import root
+from pipeline.kinds import BUILTIN
 from pipeline.option_sources import DEFAULT
 from pipeline.targets.options import HttpSchema, is_secret
 
@@ -112,6 +113,27 @@ def _target_options(schema: type[Schema], common: Collection[str] = ()) -> Itera
         if name not in common:
             marks = ["needed"] * option.required + ["secret"] * is_secret(option)
             yield f"`{option.data_key or name}`" + (f" (*{', '.join(marks)}*)" if marks else "")
+
+
+def _kinds() -> Iterator[str]:
+    yield from (
+        "## Kinds of notifications",
+        "",
+        "Fields in brackets may be left out. [templates.md](templates.md) says how to register "
+        "others.",
+        "",
+    )
+    for kind in BUILTIN:
+        others = "; others may come along" if kind.extra_fields else ""
+        yield from (
+            f"`{kind.id}` ({kind.severity}, policy {kind.policy}): {kind.description}",
+            "",
+        )
+        rows = [
+            (name if field.required else f"[{name}]", f"{field.type}: {field.description}")
+            for name, field in kind.fields.items()
+        ]
+        yield from _table("field", f"what it is{others}", rows)
 
 
 def _plugins() -> Iterator[str]:

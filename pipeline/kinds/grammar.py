@@ -21,7 +21,7 @@ words. Pure; called when settings are put to use, and by `tocsin check`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -182,3 +182,7 @@ class _File(StrictSchema):
         required=True,
         error_messages={"required": "is missing. List the kinds below `kinds:`."},
     )
+
+
+ENTRY_KEYS: Sequence[str] = tuple(_Entry._declared_fields)
+"""What an entry may say."""

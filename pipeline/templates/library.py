@@ -153,7 +153,10 @@ def _files(directory: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-_HELPERS = ("heading", "table", "details", "object", "verbatim", "code", "badge", "change")
+_HELPERS = (
+    *("heading", "table", "details", "object", "verbatim"),
+    *("code", "link", "badge", "change"),
+)
 _VALUES: Mapping[str, Any] = {
     "human_bytes": values.human_bytes,
     "duration": values.duration,

@@ -57,7 +57,7 @@ class TestApplication:
     @property
     def settings(self) -> Any:
         """None but those that a command here reads."""
-        return SimpleNamespace(metrics=self.metrics)
+        return SimpleNamespace(metrics=self.metrics, templates=self.template_settings)
 
     def clock(self) -> datetime:
         self.now += timedelta(seconds=1)

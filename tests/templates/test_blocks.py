@@ -177,6 +177,35 @@ def test_a_severity_has_its_colour_and_an_unknown_word_is_grey() -> None:
     assert HTML.badge("") == ""
 
 
+def test_a_link_is_one_in_every_form() -> None:
+    url = "https://wiki.example/a?b=(1)&c=2"
+
+    assert TEXT.link(url, "Run book") == f"Run book: {url}"
+    assert TEXT.link(url) == url
+    assert MARKDOWN.link(url, "Run [book]") == (
+        "[Run \\[book\\]](https://wiki.example/a?b=%281%29&c=2)"
+    )
+    assert 'href="https://wiki.example/a?b=(1)&amp;c=2"' in HTML.link(url, "Run book")
+    assert ">Run book</a>" in HTML.link(url, "Run book")
+
+
+@pytest.mark.parametrize(
+    "url", ["javascript:alert(1)", " JAVAscript:x", "data:text/html,x", "//x"]
+)
+def test_a_url_that_is_not_to_be_followed_is_no_link(url: str) -> None:
+    assert "<a" not in HTML.link(url, "Look")
+    assert MARKDOWN.link(url, "Look").startswith("`Look ")
+
+
+@given(EVIL, EVIL)
+def test_a_link_stays_one_whatever_its_words(url: str, label: str) -> None:
+    html = MarkdownIt("commonmark").render(MARKDOWN.link(f"https://x.example/{url}", label))
+
+    assert set(Tags(html).tags) <= {"p", "a"}
+    assert Tags(html).tags.count("a") == 1
+    assert Tags(HTML.link(f"https://x.example/{url}", label)).tags == ["a"]
+
+
 # --- all -----------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,7 @@ from pipeline.templates.values import RENDERERS, plain, pretty_json
 LONGEST_CELL: Final = 4_000
 LONGEST_BLOCK: Final = 100_000
 MOST_ROWS: Final = 1_000
+_FOLLOWED: Final = ("http://", "https://", "mailto:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,10 @@ class Blocks(ABC):
         """A word of a machine within a sentence: an id, a path."""
 
     @abstractmethod
+    def anchor(self, url: str, words: str) -> str:
+        """A link, whose URL is one that may be followed."""
+
+    @abstractmethod
     def badge(self, text: Any, tone: Any = None) -> str:
         """A word that stands out, coloured as the severity or state `tone` (else itself)."""
 
@@ -67,6 +72,13 @@ class Blocks(ABC):
     def page(self, written: str) -> str:
         """What a template has written that makes a whole page by itself."""
         return written
+
+    def link(self, url: Any, label: Any = "") -> str:
+        """A link to a web page or a mailbox; other URLs are written to be read only."""
+        address, words = "".join(plain(url).split()), " ".join(plain(label).split())
+        if not address.lower().startswith(_FOLLOWED):
+            return self.code(f"{words} {address}".strip())
+        return self.anchor(address, words)
 
     def change(self, previous: Any, current: Any) -> str:
         """From one state to another."""

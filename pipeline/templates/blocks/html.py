@@ -121,6 +121,10 @@ class HtmlBlocks(Blocks):
     def code(self, text: Any) -> str:
         return Markup(f'<code class="t-code" style="{_STYLES["code"]}">{self._words(text)}</code>')
 
+    def anchor(self, url: str, words: str) -> str:
+        shown, address = self._words(words or url), escape(url)
+        return Markup(f'<a href="{address}" class="t-link" style="color:#1d4ed8">{shown}</a>')
+
     def badge(self, text: Any, tone: Any = None) -> str:
         words = self._words(text)
         colour = COLOURS.get(plain(text if tone is None else tone).lower(), _GREY)

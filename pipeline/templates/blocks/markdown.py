@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from pipeline.templates.blocks.base import Blocks, Table
 from pipeline.templates.values import plain
@@ -20,6 +21,8 @@ _LINE_START = re.compile(
     r"^([ \t]*)(#{1,6}(?=\s|$)|[+-](?=\s|[+-]*$)|=(?==*\s*$)|\d+[.)](?=\s|$))", re.MULTILINE
 )
 _BACKTICKS = re.compile(r"`+")
+_URL = "%/:?#@!$&'*+,;=~"
+"""What stays as it is in a URL; parentheses and brackets would end the link."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 
 
@@ -63,6 +66,10 @@ class MarkdownBlocks(Blocks):
         ticks = "`" * (1 + _longest_run(line))
         blank = " " if "`" in (line[0], line[-1]) else ""
         return f"{ticks}{blank}{line}{blank}{ticks}"
+
+    def anchor(self, url: str, words: str) -> str:
+        safe = quote(url.encode("utf-8", "replace"), safe=_URL)
+        return f"[{self.escape(words)}]({safe})" if words else f"<{safe}>"
 
     def badge(self, text: Any, tone: Any = None) -> str:
         line = self._line(plain(text))

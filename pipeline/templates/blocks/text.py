@@ -47,6 +47,9 @@ class TextBlocks(Blocks):
     def code(self, text: Any) -> str:
         return plain(text)
 
+    def anchor(self, url: str, words: str) -> str:
+        return f"{words}: {url}" if words else url
+
     def badge(self, text: Any, tone: Any = None) -> str:
         return plain(text)
 
