@@ -28,7 +28,7 @@ Made from the code by `make docs`; do not edit.
 
 def page() -> str:
     """The whole page, as Markdown."""
-    parts = (_commands(), _settings(), _conditions(), _targets(), _plugins())
+    parts = (_commands(), _settings(), _conditions(), _targets(), _kinds(), _plugins())
     return "\n".join([_HEAD, *(line for part in parts for line in part)])
 
 
