@@ -53,10 +53,9 @@ def template(**settings: Any) -> fields.String:
     return fields.String(validate=_check_template, **_mandatory(settings))
 
 
-def templates() -> fields.Dict:
+def templates() -> NamedTemplates:
     """Templates by name; none, if not given."""
-    each = fields.String(validate=_check_template)
-    return fields.Dict(keys=fields.String(), values=each, load_default=dict)
+    return NamedTemplates("=", load_default=dict)
 
 
 def is_secret(field: Any) -> bool:
@@ -166,3 +165,19 @@ class Pairs(fields.Dict):
     @property
     def _expected(self) -> str:
         return f"Give a name and a value, both texts, for each: name{self._separator} value."
+
+
+class NamedTemplates(Pairs):
+    """Templates by name."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **given: Any) -> dict[Any, Any]:
+        found = super()._deserialize(value, attr, data, **given)
+        problems: dict[str, list[str]] = {}
+        for name, source in found.items():
+            try:
+                _check_template(source)
+            except ValidationError as error:
+                problems[name] = [str(message) for message in error.messages]
+        if problems:
+            raise ValidationError(problems)
+        return found

@@ -109,6 +109,21 @@ def test_a_job_stands_in_folders_under_a_prefix(prefix: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        TRANSFER,
+        [f"{name}={template}" for name, template in TRANSFER.items()],
+        [{"name": name, "value": template} for name, template in TRANSFER.items()],
+    ],
+)
+def test_parameters_are_written_as_people_like(written: Any) -> None:
+    with Jenkins(_transfer_job()) as server, _target(server, parameters=written) as target:
+        _triggered(target.deliver(_seed()))
+
+    assert set(server.items[0].parameters.values()) == {"i-1", "u 2/ü", "p-3"}
+
+
 def test_a_job_without_parameters_is_built_plainly() -> None:
     with Jenkins(Job("tidy")) as server, _target(server) as target:
         _triggered(target.deliver(_seed()))

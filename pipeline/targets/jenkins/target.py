@@ -137,8 +137,9 @@ class JenkinsTarget:
                     template, delivery.notification, {}, strict=True
                 )
             except InvalidValue as error:
+                said = str(error).rstrip(".")
                 raise InvalidValue(
-                    f"job not triggered, parameter {name}: {error}. Correct the template, or give"
+                    f"job not triggered, parameter {name}: {said}. Correct the template, or give"
                     " the event that trait in event_definitions.yaml"
                 ) from error
         return filled
