@@ -71,7 +71,7 @@ def test_an_alarm_is_told_with_states_traits_and_reason() -> None:
     rendered = Templates().render(told)
 
     assert rendered.title == "user deleted: alarm"
-    assert "moved the alarm from insufficient data → alarm." in rendered.text
+    assert "moved the alarm: insufficient data → alarm" in rendered.text
     assert "\ninitiator_id  u-1\nproject_id    p-1\n" in rendered.text
     assert rendered.text.endswith(told.fields["reason"])
     assert "**insufficient data** → **alarm**" in rendered.markdown
