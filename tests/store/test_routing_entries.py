@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -285,3 +286,21 @@ def test_changes_of_entries_and_of_alarms_are_numbered_apart(store: SqlStore) ->
     assert store.routing_after(before.revision, with_secrets=False) is None
     make(store, MAIL)
     assert store.changes_since(alarms).revision == alarms + 1
+
+
+def test_of_two_who_change_the_same_at_once_one_is_refused(store: SqlStore) -> None:
+    make(store, MAIL)
+    digest = store.entry("mail").digest
+
+    def attempt(comment: str) -> bool:
+        try:
+            change(store, replace(MAIL, comment=comment), digest)
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as threads:
+        results = list(threads.map(attempt, ["a", "b", "c", "d"]))
+
+    assert results.count(True) == 1
+    assert store.entry("mail").entry.comment == "abcd"[results.index(True)]
