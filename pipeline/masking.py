@@ -27,20 +27,41 @@ _SECRET_NAME = re.compile(
 )
 _HARMLESS_NAMES = frozenset({"routing_key", "partition_key", "clientkey", "sslkey", "ssl_key"})
 
+_URL = re.compile(
+    r"\b(?P<scheme>[a-z][a-z0-9.-]*)(?:\+[a-z0-9+.-]+)?://[^\s'\"<>]+", re.IGNORECASE
+)
+_HOST_SCHEMES = frozenset(
+    re.findall(
+        r"\w+",
+        "alarms amqp amqps azureservicebus azurestoragequeues confluentkafka consul etcd exec"
+        " file filesystem ftp ftps gcpubsub gotify gotifys http https jenkins jenkinss kafka ldap"
+        " ldaps log mailto memory mongodb mysql notifier oslo postgres postgresql pyamqp qpid"
+        " rabbit redis rediss sentinel slack smtp smtps sqla sqlite sqs ssh store tcp test trust"
+        " udp unix valkey ws wss zaqar zookeeper",
+    )
+)
+"""The schemes of URLs whose host is one. Of any other, Apprise's above all, it may be a token."""
+
 
 def mask_url(text: str) -> str:
     """The text with the secrets of every URL in it masked.
 
     Masked are the password of `user:password@`, a lone `user@` of an http, Jenkins or Slack URL
     (it is a token there), the path of a Slack webhook, and the query arguments whose name says
-    so: `?token=…`, `&api_key=…`.
+    so: `?token=…`, `&api_key=…`. Of a scheme that is not known all is: `tgram://***`.
     """
     if "://" not in text and "=" not in text:
         return text
+    text = _URL.sub(_masked_unknown, text)
     text = _PASSWORD.sub(rf"\g<head>:{MASK}@", text)
     text = _LONE_USER.sub(rf"\g<head>{MASK}@", text)
     text = _HOOK.sub(rf"\g<head>{MASK}", text)
     return _ARGUMENT.sub(_masked_argument, text)
+
+
+def has_plain_host(scheme: str) -> bool:
+    """Whether what stands where a URL of this scheme has its host is one, and may be shown."""
+    return scheme.partition("+")[0].lower() in _HOST_SCHEMES
 
 
 def is_secret_name(name: str) -> bool:
@@ -61,6 +82,10 @@ def masked(value: Any) -> Any:
 
 def _is_secret(name: object, value: object) -> bool:
     return isinstance(name, str) and is_secret_name(name) and isinstance(value, str) and value > ""
+
+
+def _masked_unknown(match: re.Match[str]) -> str:
+    return match[0] if has_plain_host(match["scheme"]) else f"{match['scheme']}://{MASK}"
 
 
 def _masked_argument(match: re.Match[str]) -> str:

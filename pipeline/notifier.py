@@ -37,7 +37,7 @@ from pipeline.observer import Observer, Pulse
 from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step, next_step
 from pipeline.store.base import Outbox
 from pipeline.targets.base import Target, heeds_guard
-from pipeline.targets.settings import GUARD_NONE, DeliverySettings
+from pipeline.targets.settings import GUARD_ALL, GUARD_NONE, DeliverySettings
 from pipeline.tracing import Tracing
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 5.0
@@ -297,12 +297,17 @@ class Notifier:
             target = self._targets.for_action(delivery.action)
         except InvalidValue as error:
             return Refused(str(error))
-        if delivery.guarded and self._settings.guard != GUARD_NONE and not heeds_guard(target):
+        if self._is_guarded(delivery) and not heeds_guard(target):
             return Refused(
                 f"{scheme(delivery.action)}:// cannot be held to public addresses, so only an"
-                " admin may set such an action (delivery.guard). Let an admin set up a target"
+                " admin may set such an action, and not where delivery.guard is all. Let an admin"
+                " set up a target"
             )
         return target.deliver(delivery)
+
+    def _is_guarded(self, delivery: Delivery) -> bool:
+        guard = self._settings.guard
+        return guard == GUARD_ALL or (delivery.guarded and guard != GUARD_NONE)
 
     # --- telling people ----------------------------------------------------------------------
 

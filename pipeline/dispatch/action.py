@@ -6,10 +6,12 @@ Pure. Used wherever an action or a delivery is looked at.
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import sha256
 from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.alarms.alarm import Alarm
+from pipeline.masking import MASK, has_plain_host
 
 _LONGEST_HOST: Final = 253
 _NAMED: Final = "target"
@@ -44,7 +46,8 @@ def receiver(action: str) -> str:
     """Who receives an action, fit to be shown: `https://host:port`, `log://`, `target:mail`.
 
     Two actions have the same receiver when the same server answers them. Neither credentials
-    nor path nor query are part of it, as each may hold a secret.
+    nor path nor query are part of it, as each may hold a secret; nor is the host of a scheme that
+    is not known, which is only told apart: `tgram://***1f0c93a2`.
     """
     if name := named(action, _NAMED):
         return f"{_NAMED}:{name}"
@@ -54,5 +57,7 @@ def receiver(action: str) -> str:
         host = parts.hostname or ""
     except ValueError:
         return f"{scheme(action)}://"
+    if host and not has_plain_host(parts.scheme):
+        return f"{parts.scheme}://{MASK}{sha256(host.encode('utf-8', 'replace')).hexdigest()[:8]}"
     host = "".join(filter(str.isprintable, host))[:_LONGEST_HOST]
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}{port}"

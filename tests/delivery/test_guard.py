@@ -301,6 +301,19 @@ def test_a_type_that_cannot_promise_to_heed_the_guard_is_for_admins_alone(
     assert "blind:// cannot be held to public addresses" in record.last_error
 
 
+@pytest.mark.parametrize(("guard", "delivered"), [("all", 0), ("non-admins", 1), ("none", 1)])
+def test_where_all_are_guarded_such_a_type_is_for_nobody(
+    store: SqlStore, guard: str, delivered: int
+) -> None:
+    blind = _Blind()
+    alarm = store.create(an_alarm(alarm_actions=["blind://10.0.0.1"], guarded=False))
+    with store.begin() as transaction:
+        transaction.save_transitions([a_transition(alarm, an_event(), at=NOON)])
+    notifier(store, targets=blind, guard=guard).run_once()
+
+    assert blind.delivered == delivered
+
+
 class _Blind:
     """A target, and the source of it."""
 
