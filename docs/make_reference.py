@@ -149,6 +149,7 @@ def _plugins() -> Iterator[str]:
         ("tocsin.publishers", "{}://"),
         ("tocsin.targets", "{}"),
         ("tocsin.actions", "{}:"),
+        ("tocsin.other_actions", "{}"),
     ):
         rows = [
             (form.format(name), _first_sentence(registry.find(group, name)))

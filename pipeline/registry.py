@@ -1,7 +1,8 @@
 """Names → classes, by entry point, so that others can add plugins; and the "Did you mean".
 
-Groups: `tocsin.publishers` and `tocsin.targets` (by URL scheme), `tocsin.trait_plugins` (by
-name). Tocsin's own plugins are entries in setup.cfg like everybody else's.
+Groups: `tocsin.publishers` and `tocsin.actions` (by URL scheme), `tocsin.targets`,
+`tocsin.other_actions` and `tocsin.trait_plugins` (by name). Tocsin's own plugins are entries in
+setup.cfg like everybody else's.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from marshmallow import Schema, ValidationError, fields
 
@@ -23,6 +23,9 @@ from pipeline.targets.discreet import DiscreetTarget
 from pipeline.targets.options import is_secret
 
 TYPES, ACTIONS = "tocsin.targets", "tocsin.actions"
+OTHER_ACTIONS = "tocsin.other_actions"
+"""Types that say by themselves which schemes they take (`takes`), of those that no type has."""
+
 NAMED_ACTIONS = ("group", "target")
 """The schemes of actions that lead to what people gave a name: `target:mail`, `group:admins`."""
 
@@ -234,7 +237,13 @@ def _own_name(schema: Schema, written: str) -> str:
 
 
 def _type_of(action: str) -> TargetType:
-    found: TargetType = registry.find(ACTIONS, scheme(action))
+    kind = scheme(action)
+    if kind and kind not in registry.names(ACTIONS):
+        for name in registry.names(OTHER_ACTIONS):
+            other: Any = registry.find(OTHER_ACTIONS, name)
+            if other.takes(kind):
+                return cast(TargetType, other)
+    found: TargetType = registry.find(ACTIONS, kind)
     return found
 
 
