@@ -32,7 +32,7 @@ _STYLES: Mapping[str, str] = {
     "color:#6b7280;border-bottom:2px solid #e5e7eb",
     "td": f"padding:8px 12px 8px 0;vertical-align:top;{_LINE};{_WRAP}",
     "label": f"padding:8px 16px 8px 0;vertical-align:top;{_LINE};color:#6b7280;font-weight:400;"
-    "text-align:left;width:30%;max-width:160px",
+    f"text-align:left;width:30%;{_WRAP}",
     "pre": "margin:0 0 16px;padding:12px;border-radius:6px;background:#f3f4f6;color:#1f2937;"
     f"font:13px/20px {_MONO};white-space:pre-wrap;{_WRAP}",
     "code": f"padding:1px 4px;border-radius:4px;background:#f3f4f6;font:0.9em {_MONO};{_WRAP}",
