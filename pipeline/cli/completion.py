@@ -103,6 +103,19 @@ def _entries(store: Any, kinds: Sequence[str]) -> Iterable[tuple[str, str]]:
 receivers = _completing(lambda store, incomplete: _entries(store, ("target", "group")))
 
 
+def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The kinds of notifications."""
+    try:
+        known = list(_application(ctx).kinds)
+    except TocsinError:
+        return []
+    return [
+        CompletionItem(kind.id, help=kind.description)
+        for kind in known
+        if kind.id.startswith(incomplete)
+    ]
+
+
 def target_types(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:

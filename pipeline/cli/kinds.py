@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from pipeline.cli import completion
 from pipeline.cli.base import Application, pass_application
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.kinds import Kind
@@ -39,7 +40,7 @@ def list_(app: Application, output: Output) -> None:
 
 
 @kind.command()
-@click.argument("id", metavar="KIND")
+@click.argument("id", metavar="KIND", shell_complete=completion.kinds)
 @output_options
 @pass_application
 def show(app: Application, output: Output, id: str) -> None:

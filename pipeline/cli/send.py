@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 
+from pipeline.cli import completion
 from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
 from pipeline.cli.templates import given_fields
 from pipeline.masking import mask_url
@@ -13,7 +14,7 @@ from pipeline.severity import WORDS
 
 
 @click.command()
-@click.argument("kind_id", metavar="KIND")
+@click.argument("kind_id", metavar="KIND", shell_complete=completion.kinds)
 @click.option(
     "--field",
     "fields",
@@ -29,6 +30,7 @@ from pipeline.severity import WORDS
     "targets",
     multiple=True,
     metavar="NAME",
+    shell_complete=completion.receivers,
     help="Tell this target or group only, whatever matchers and policy say. May be given several"
     " times.",
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
+from pipeline.cli import completion
 from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
 from pipeline.cli.output import Output, output_options
 from pipeline.errors import InvalidValue
@@ -47,14 +48,20 @@ def list_(app: Application, output: Output) -> None:
 
 
 @template.command()
-@click.argument("kind_id", metavar="KIND")
+@click.argument("kind_id", metavar="KIND", shell_complete=completion.kinds)
 @click.option(
     "--event",
     metavar="FILE|ID",
+    shell_complete=completion.events,
     help="What to tell of: a file with a captured or normalised event, the message id of an event"
     " in the archive, or the id of a delivery. Without it, an example.",
 )
-@click.option("--alarm", metavar="ALARM", help="The alarm that the event fires: its id or name.")
+@click.option(
+    "--alarm",
+    metavar="ALARM",
+    shell_complete=completion.alarms,
+    help="The alarm that the event fires: its id or name.",
+)
 @click.option(
     "--field",
     "fields",

@@ -17,7 +17,9 @@ from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
 from pipeline.cli.groups import group
 from pipeline.cli.rejected import rejected
+from pipeline.cli.send import send
 from pipeline.cli.targets import target
+from pipeline.cli.templates import template
 from pipeline.dispatch import FilterEntry, TargetEntry
 from pipeline.errors import StoreUnavailable
 from pipeline.store.routing import Create
@@ -26,7 +28,18 @@ from pipeline.store.sql import SqlStore
 from builders import a_transition, an_alarm, an_event
 from cli.application import Tocsin
 
-COMMANDS = (alarm, delivery, dead_letter, rejected, event, target, group, completion)
+COMMANDS = (
+    alarm,
+    delivery,
+    dead_letter,
+    rejected,
+    event,
+    target,
+    group,
+    send,
+    template,
+    completion,
+)
 
 
 @pytest.fixture
@@ -87,6 +100,17 @@ def test_entries_types_and_options_are_offered(tocsin: Tocsin, store: SqlStore) 
     assert completed(tocsin, "target", "create", "t1", "--type", "aodh", "--set", "u") == ["url="]
     assert completed(tocsin, "target", "update", "hook", "--set", "u") == ["url="]
     assert completed(tocsin, "target", "create", "t1", "--type", "no", "--set", "u") == []
+
+
+def test_kinds_and_receivers_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
+    store.change_entries([Create(TargetEntry("mail-ops", "log"))])
+
+    assert completed(tocsin, "send", "me") == ["message"]
+    assert completed(tocsin, "template", "preview", "alarm") == [
+        "alarm-transition",
+        "alarm-repeat",
+    ]
+    assert completed(tocsin, "send", "message", "--target", "mail-o") == ["mail-ops"]
 
 
 def test_a_database_that_is_away_offers_nothing(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import structlog
 from prometheus_client import generate_latest
 
+from pipeline.app import Application
 from pipeline.listeners.base import Message
 from pipeline.metrics import Metrics
+from pipeline.tracing import Tracing
 from pipeline.worker import Decided
 
-from builders import NOON, an_event
+from builders import NOON, an_event, an_occurrence
 
 SOURCE = "rabbitmq localhost/ keystone notifications.info"
 
@@ -142,3 +145,20 @@ def test_template_that_is_passed_over_is_counted_by_its_file(metrics: Metrics) -
 
     file = {"template": "/etc/tocsin/templates/test-body.j2"}
     assert value(metrics, "template_failures_total", **file) == 2
+
+
+def test_notifier_counts_the_templates_that_fail(tmp_path: Path, metrics: Metrics) -> None:
+    (tmp_path / "test-body.txt.j2").write_text("{{ gone }}", encoding="utf-8")
+    environ = {
+        "TOCSIN_DATABASE_URL": f"sqlite:///{tmp_path}/tocsin.sqlite",
+        "TOCSIN_TEMPLATES_DIRECTORY": str(tmp_path),
+    }
+    application = Application(None, environ)
+    try:
+        application.telling.notifier(metrics, Tracing())
+        assert application.telling.templates.render(an_occurrence("test")).text
+    finally:
+        application.close()
+
+    file = {"template": f"{tmp_path}/test-body.txt.j2"}
+    assert value(metrics, "template_failures_total", **file) == 1
