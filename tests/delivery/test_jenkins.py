@@ -175,6 +175,7 @@ def test_a_trigger_token_starts_the_job_and_says_why_it_did() -> None:
     assert server.items[0].cause.startswith("Tocsin: ")
     assert delivery.delivery_id in server.items[0].cause
     assert isinstance(refused, Refused)
+    assert "the trigger_token given here is not that of the job 'tidy'" in refused.reason
     assert all("t0ken" not in callback.path for callback in server.callbacks)
 
 

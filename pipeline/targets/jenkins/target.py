@@ -172,6 +172,10 @@ class JenkinsTarget:
         if answer.status in (200, 201):
             note = "triggered; Jenkins, or a proxy before it, did not say the queue item"
             return Delivered(answer.status, answer.head, note)
+        if answer.status == 403 and self._trigger_token and b"token" in answer.body.lower():
+            said = f"the trigger_token given here is not that of the job {self._job!r}"
+            mend = "copy it from the job's configuration, “Trigger builds remotely”"
+            return Refused(f"{said}: {mend}", answer.status, answer.head)
         back = urlsplit(answer.headers.get("location", "")).path.rstrip("/")
         if answer.status in (302, 303) and back.endswith(address.job_path(self._job)):
             return Failed(
