@@ -13,7 +13,7 @@ from pipeline.errors import InvalidValue
 from pipeline.kinds import Kind
 from pipeline.notification import ALARM_REPEAT, ALARM_TRANSITION, Notification, Occurrence
 from pipeline.severity import WORDS, checked
-from pipeline.templates import Rendered
+from pipeline.templates import Rendered, Templates
 
 FORMATS = ("text", "html", "markdown", "subject")
 _COLUMNS = ("kind", "subject", "text", "html", "markdown")
@@ -113,7 +113,8 @@ def preview(
             notification.created_at,
             notification.subject,
         )
-    rendered = app.templates.render(notification)
+    # Without a log: what fails is told here.
+    rendered = Templates(app.settings.templates, app.kinds).render(notification)
     click.echo(_shown(rendered, format))
     if rendered.failures:
         fail("\n".join(f"Passed over: {each}" for each in rendered.failures), EXIT_FAILED)

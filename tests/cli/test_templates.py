@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import structlog
 
 from pipeline.alarms.alarm import EventRule, Severity
 from pipeline.cli.kinds import kind
@@ -156,3 +157,12 @@ def test_a_template_that_fails_is_told_and_the_next_one_shown(
     assert result.exit_code == 1
     assert "This is a test." in result.stdout
     assert f"Passed over: {tmp_path}/test-body.txt.j2:2: 'gone' is undefined." in result.stderr
+
+
+def test_a_preview_logs_nothing(tocsin: Tocsin, tmp_path: Path) -> None:
+    (tmp_path / "test-body.txt.j2").write_text("{{ gone }}")
+
+    with structlog.testing.capture_logs() as logged:
+        tocsin.run("template", "preview", "test")
+
+    assert logged == []
