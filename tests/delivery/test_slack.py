@@ -9,10 +9,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from slack_sdk.models.attachments import BlockAttachment
-from slack_sdk.models.blocks import Block, ContextBlock, HeaderBlock, SectionBlock
 
 from pipeline import targets
 from pipeline.alarms.alarm import State
@@ -24,21 +20,15 @@ from pipeline.severity import WORDS
 from pipeline.targets.base import Target, Tools
 from pipeline.targets.settings import DeliverySettings
 from pipeline.targets.slack.message import (
-    FIELDS_OF_A_SECTION,
-    LONGEST_HEADER,
-    LONGEST_TEXT,
-    as_markup,
     colour,
-    fit,
-    message,
 )
 
 from builders import a_delivery, a_notification, an_event, an_occurrence
 from delivery.notifying import Clock, Log
 from delivery.receivers import PATIENCE
+from delivery.slack_texts import texts_of
 
 TOKEN = "xoxb-17653672481-19874698323-pdFZKVeTuE8sk7oOcBrzbqgy"
-_MOST_BLOCKS, _LONGEST_FIELD, _LONGEST_MESSAGE = 50, 2_000, 13_000
 
 
 @contextmanager
@@ -63,17 +53,6 @@ def _posted(told: Notification, log: Log | None = None, **options: Any) -> dict[
 def _told(**traits: Any) -> Notification:
     event = an_event(event_type="identity.user.deleted", **traits)
     return a_notification(reason_data={"type": "event", "event": event.as_dict()})
-
-
-def _texts(posted: Mapping[str, Any]) -> list[str]:
-    """Every text of Slack's markup, in order."""
-    blocks = [*posted["blocks"], *posted["attachments"][0]["blocks"]]
-    parts = [
-        part
-        for block in blocks
-        for part in (*block.get("fields", ()), *block.get("elements", ()), block.get("text"))
-    ]
-    return [part["text"] for part in parts if part]
 
 
 # --- what is shown -------------------------------------------------------------------------------
@@ -101,7 +80,7 @@ def test_an_alarm_is_shown_with_its_traits_in_a_table() -> None:
 def test_what_is_no_alarm_is_shown_in_its_own_words() -> None:
     posted = _posted(an_occurrence("test", "info", text="look <here>"))
 
-    assert any("look &lt;here&gt;" in text for text in _texts(posted))
+    assert any("look &lt;here&gt;" in text for text in texts_of(posted))
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -120,7 +99,7 @@ def test_links_lead_where_their_templates_say() -> None:
     }
     posted = _posted(_told(user_id="u/1|>"), links=links)
 
-    (line,) = [text for text in _texts(posted) if "|Dashboard>" in text]
+    (line,) = [text for text in texts_of(posted) if "|Dashboard>" in text]
     assert line == (
         "<https://dash.example/user/u%2F1%7C%3E?a=1&amp;b=2|Dashboard>"
         " · <https://dash.example/u/1%7C%3E%3E%7C|Broken>"
@@ -131,7 +110,7 @@ def test_a_message_of_peoples_own_takes_the_place_of_ours() -> None:
     own = "*{{ traits.user_id }}* is gone, <https://runbook.example|what to do>"
     posted = _posted(_told(user_id="<!channel> & u"), message=own)
 
-    assert _texts(posted)[1] == (
+    assert texts_of(posted)[1] == (
         "*&lt;!channel&gt; &amp; u* is gone, <https://runbook.example|what to do>"
     )
 
@@ -140,7 +119,7 @@ def test_a_message_of_peoples_own_that_fails_is_done_without_and_told() -> None:
     log = Log()
     posted = _posted(_told(user_id="u"), log, message="{{ 1 / 0 }}")
 
-    assert "*user_id*\nu" in _texts(posted)
+    assert "*user_id*\nu" in texts_of(posted)
     assert len(log.lines("slack.template_failed")) == 1
 
 
@@ -152,89 +131,10 @@ def test_nothing_from_outside_calls_people_or_makes_a_link() -> None:
         severity=hostile,
         reason_data={"event": an_event(**{"a<!here>": hostile}, b="`x`").as_dict()},
     )
-    texts = _texts(_posted(told))
+    texts = texts_of(_posted(told))
 
     allowed = [text.replace("<!date^", "") for text in texts]
     assert not any("<" in text for text in allowed)
-
-
-# --- Slack's limits ------------------------------------------------------------------------------
-
-_ANY_TEXT = st.text(max_size=60) | st.sampled_from(
-    ["", " ", "&" * 5_000, "<>" * 3_000, "𝄞" * 3_000, "x" * 100_000, "a\n" * 20_000, "\ud800", "`"]
-)
-_TRAITS = st.dictionaries(_ANY_TEXT, _ANY_TEXT | st.integers() | st.floats(), max_size=60)
-
-
-@settings(max_examples=150, deadline=None)
-@given(
-    traits=_TRAITS,
-    title=_ANY_TEXT,
-    text=_ANY_TEXT,
-    reason=_ANY_TEXT,
-    body=st.none() | _ANY_TEXT,
-    links=st.dictionaries(_ANY_TEXT, _ANY_TEXT.map("https://dash.example/{}".format), max_size=9),
-    is_alarm=st.booleans(),
-)
-def test_no_message_passes_a_limit(
-    traits: dict[str, Any],
-    title: str,
-    text: str,
-    reason: str,
-    body: str | None,
-    links: dict[str, str],
-    is_alarm: bool,
-) -> None:
-    """As Slack publishes them, and as its own library checks them."""
-    event = {"traits": [[name, 1, value] for name, value in traits.items()], "event_type": title}
-    told = (
-        a_notification(reason=reason, alarm_name=title, reason_data={"event": event})
-        if is_alarm
-        else an_occurrence("test", "info", text=reason)
-    )
-    as_markup(told)
-    posted = json.loads(json.dumps(message(told, title, text, links, body)))
-
-    _check_with_slacks_library(posted)
-    _check_by_count(posted)
-
-
-def _check_with_slacks_library(posted: Mapping[str, Any]) -> None:
-    kinds = {"header": HeaderBlock, "section": SectionBlock, "context": ContextBlock}
-    for bar in posted["attachments"]:
-        written = [*posted["blocks"], *bar["blocks"]]
-        blocks = [Block.parse(block) for block in written]
-        for block, made_of in zip(blocks, written, strict=True):
-            assert type(block) is kinds[made_of["type"]]
-            block.validate_json()
-        BlockAttachment(blocks=blocks, color=bar["color"]).validate_json()
-
-
-def _check_by_count(posted: Mapping[str, Any]) -> None:
-    blocks = [*posted["blocks"], *posted["attachments"][0]["blocks"]]
-    texts = _texts(posted)
-    fields = [field["text"] for block in blocks for field in block.get("fields", ())]
-    assert len(blocks) <= _MOST_BLOCKS
-    assert all(0 < _utf16(text) <= LONGEST_TEXT and text.strip() for text in texts)
-    assert all(_utf16(field) <= _LONGEST_FIELD for field in fields)
-    assert all(len(block.get("fields", ())) <= FIELDS_OF_A_SECTION for block in blocks)
-    assert _utf16(posted["blocks"][0]["text"]["text"]) <= LONGEST_HEADER
-    assert sum(map(_utf16, texts)) <= _LONGEST_MESSAGE
-    assert not any(text.count("```") % 2 for text in texts if text.startswith("```"))
-
-
-def _utf16(text: str) -> int:
-    return len(text.encode("utf-16-le")) // 2
-
-
-@given(text=_ANY_TEXT, longest=st.integers(10, 200))
-def test_a_text_that_is_cut_ends_between_characters(text: str, longest: int) -> None:
-    shown = fit(text, longest)
-
-    assert 0 < _utf16(shown) <= longest
-    for entity in ("&amp;", "&lt;", "&gt;"):
-        shown = shown.replace(entity, "")
-    assert not set("&<>") & set(shown)
 
 
 # --- answers -------------------------------------------------------------------------------------
