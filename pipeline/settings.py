@@ -37,6 +37,7 @@ from pipeline.masking import MASK, mask_url, masked
 from pipeline.normalise.settings import NormaliseSettings
 from pipeline.option_schema import options_of
 from pipeline.option_sources import fill, variable
+from pipeline.outbound import AllowList
 from pipeline.process import ProcessSettings
 from pipeline.pruner import RetentionSettings
 from pipeline.publishers import from_url
@@ -49,7 +50,9 @@ from pipeline.secrets import SecretsSettings
 from pipeline.self_notification import SelfNotificationSettings
 from pipeline.store.settings import DatabaseSettings, parse_url
 from pipeline.targets.mailto import server_options
+from pipeline.targets.proxies import proxy_of
 from pipeline.targets.settings import DeliverySettings
+from pipeline.targets.signing import keys_of
 from pipeline.templates import TemplatesSettings
 from pipeline.tracing import TracingSettings
 
@@ -75,7 +78,10 @@ _CHECKS: Mapping[str, Callable[[Any], object]] = {
     "bus.urls": bus.check,
     "notifications.timezone": zone,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
+    "delivery.guard_allow": lambda entry: AllowList.of([entry]),
     "delivery.mail_server": server_options,
+    "delivery.proxy": proxy_of,
+    "delivery.signing_secrets": lambda secret: keys_of([secret]),
     "self_notifications.publishers": told_to,
 }
 

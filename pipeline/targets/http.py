@@ -50,9 +50,9 @@ class Request:
     hidden, like those in the URL.
     """
 
-    url: str
-    body: bytes
-    headers: Mapping[str, str]
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
     method: str = "POST"
     verify: bool | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)

@@ -139,3 +139,23 @@ def test_the_password_of_an_unset_token_shows_as_empty() -> None:
     rows = {row.key: row.value for row in settings.show(settings.load(None, {}))}
 
     assert rows["http.token"] == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("guard_allow: [10.1.0.0/16, 10.1.2.3/16]", "guard_allow[1]: '10.1.2.3/16' is no network"),
+        ("proxy: https://u:hunter22@proxy:1", "proxy: https://proxy:1 cannot be used as a proxy"),
+        ("signing_secrets: [hunter22]", "signing_secrets[0]: A signing secret is whsec_"),
+        ("guard: everybody", "guard: unknown value 'everybody'. Use one of non-admins, all, none"),
+    ],
+)
+def test_how_receivers_are_called_is_checked_where_it_stands(
+    tmp_path: Path, line: str, why: str
+) -> None:
+    a_file(tmp_path / "tocsin.yaml", f"delivery:\n  {line}\n")
+
+    with pytest.raises(ConfigError) as refusal:
+        settings.load(None, {})
+    assert f"delivery.{why}" in str(refusal.value)
+    assert "hunter22" not in str(refusal.value)
