@@ -28,6 +28,7 @@ from pipeline.hiding import hidden
 from pipeline.notification import Delivery, Outcome, Refused
 from pipeline.targets.answer import Answer, judge
 from pipeline.targets.http import HttpSender, Request
+from pipeline.targets.identity import Identity
 from pipeline.targets.settings import DeliverySettings
 from pipeline.targets.signing import keys_of
 from pipeline.targets.way import way_of
@@ -78,6 +79,7 @@ class Tools:
     log: Any
     templates: Templates
     http: HttpSender
+    identity: Identity
 
     @classmethod
     def by(
@@ -97,7 +99,8 @@ class Tools:
         except InvalidValue as error:
             name = "delivery.signing_secrets"
             raise InvalidValue(f"{name}: {error}", field=name) from error
-        return cls(settings, clock, log, templates or Templates(log=log), HttpSender(settings))
+        words = templates or Templates(log=log)
+        return cls(settings, clock, log, words, HttpSender(settings), Identity(settings))
 
 
 class HttpTarget(ABC):

@@ -67,6 +67,22 @@ class DeliverySettings:
         (),
         "Folders in which actions that somebody else than an admin set may append to files.",
     )
+    keystone_url: str = option(
+        "",
+        "Keystone, for the actions trust+http(s), trust+zaqar and zaqar: `https://host:5000/v3`.",
+    )
+    keystone_username: str = option("", "The service user to whom trusts leave rights.")
+    keystone_password: str = option("", "The service user's password.", secret=True)
+    keystone_user_domain: str = option("Default", "The domain of the service user.")
+    keystone_project: str = option("service", "The service user's project.")
+    keystone_project_domain: str = option("Default", "The domain of that project.")
+    keystone_region: str = option("", "The region in whose catalogue services are looked up.")
+    keystone_interface: str = option(
+        "public",
+        "Which of a service's endpoints to use.",
+        choices=("public", "internal", "admin"),
+    )
+    zaqar_url: str = option("", "Zaqar, where Keystone's catalogue is not to be asked for it.")
     signing_secrets: tuple[str, ...] = option(
         (),
         "Secrets (`whsec_…`) that callbacks to http and https actions are signed with, as Standard"

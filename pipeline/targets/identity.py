@@ -1,0 +1,131 @@
+"""Identity: tokens of OpenStack's Keystone, and where its catalogue says a service is.
+
+A token is of the service user whom the settings name (`delivery.keystone_…`): for a trust, with
+the rights that somebody left to that user by it, or for the user's own project. Tokens are kept
+until shortly before they expire, or until they are forgotten because somebody refused one.
+keystoneauth1 does the talking; it is loaded when it is first needed. Used by the targets `trust`
+and `zaqar`, from many threads.
+
+    NoToken   there is none; `final` where another try would be answered the same
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from importlib.util import find_spec
+from typing import Any, Final
+
+from pipeline.dispatch import receiver
+from pipeline.errors import InvalidValue
+from pipeline.hiding import hidden, spellings
+from pipeline.notification import Failed, Outcome, Refused
+from pipeline.targets.settings import DeliverySettings
+
+_KEPT: Final = 1_000
+_GONE: Final = frozenset({403, 404})
+"""What Keystone says of a trust that is not there any more, or not for us."""
+
+
+class NoToken(Exception):
+    """Keystone gave none; the text says why, without secrets."""
+
+    def __init__(self, text: str, *, final: bool = False) -> None:
+        super().__init__(text)
+        self.final = final
+
+    @property
+    def outcome(self) -> Outcome:
+        """What becomes of the delivery."""
+        return (Refused if self.final else Failed)(str(self))
+
+
+def check_installed() -> None:
+    """Raise `InvalidValue` where keystoneauth1 is missing."""
+    if find_spec("keystoneauth1") is None:
+        raise InvalidValue("Keystone cannot be asked. Run pip install 'tocsin[openstack]'")
+
+
+class Identity:
+    """The service user at Keystone. Safe from many threads."""
+
+    def __init__(self, settings: DeliverySettings) -> None:
+        self._settings = settings
+        self._sessions: OrderedDict[str, Any] = OrderedDict()
+        self._secrets = spellings([settings.keystone_password])
+        self._lock = threading.Lock()
+
+    def token(self, trust_id: str = "") -> str:
+        """A token for a trust, or for the service user's project. Raises `NoToken`."""
+        return str(self._asked(trust_id, lambda session: session.get_token()))
+
+    def forget(self, trust_id: str = "") -> None:
+        """Let the next token be a new one."""
+        self._session(trust_id).invalidate()
+
+    def endpoint(self, service_type: str) -> str:
+        """The URL of a service, by the catalogue. Raises `NoToken`."""
+        settings = self._settings
+        found = self._asked(
+            "",
+            lambda session: session.get_endpoint(
+                service_type=service_type,
+                interface=settings.keystone_interface,
+                region_name=settings.keystone_region or None,
+            ),
+        )
+        if not found:
+            raise NoToken(f"Keystone's catalogue has no service of type {service_type}")
+        return str(found)
+
+    def _asked(self, trust_id: str, ask: Any) -> Any:
+        session = self._session(trust_id)
+        from keystoneauth1.exceptions import ClientException
+
+        try:
+            return ask(session)
+        except ClientException as error:
+            status = getattr(error, "http_status", 0)
+            why = hidden(str(error).partition("\n")[0], self._secrets)[:300]
+            who = receiver(self._settings.keystone_url)
+            raise NoToken(
+                f"Keystone at {who} gave no token: {why}",
+                final=bool(trust_id) and status in _GONE,
+            ) from None
+
+    def _session(self, trust_id: str) -> Any:
+        with self._lock:
+            if trust_id not in self._sessions:
+                self._sessions[trust_id] = self._made(trust_id)
+            self._sessions.move_to_end(trust_id)
+            while len(self._sessions) > _KEPT:
+                self._sessions.popitem(last=False)
+            return self._sessions[trust_id]
+
+    def _made(self, trust_id: str) -> Any:
+        settings = self._settings
+        if find_spec("keystoneauth1") is None:
+            raise NoToken("Keystone cannot be asked. Run pip install 'tocsin[openstack]'")
+        if not (settings.keystone_url and settings.keystone_username):
+            raise NoToken(
+                "nobody said where Keystone is. Set delivery.keystone_url, keystone_username and"
+                " keystone_password"
+            )
+        from keystoneauth1.identity.generic import Password
+        from keystoneauth1.session import Session
+
+        scope: dict[str, Any] = {"trust_id": trust_id}
+        if not trust_id:
+            scope = {
+                "project_name": settings.keystone_project,
+                "project_domain_name": settings.keystone_project_domain,
+            }
+        auth = Password(
+            auth_url=settings.keystone_url,
+            username=settings.keystone_username,
+            password=settings.keystone_password,
+            user_domain_name=settings.keystone_user_domain,
+            **scope,
+        )
+        verify = settings.ca_bundle or True if settings.verify else False
+        return Session(auth, verify=verify, timeout=settings.connect_timeout_seconds, redirect=0)
