@@ -79,6 +79,24 @@ def test_an_alarm_is_told_with_states_traits_and_reason() -> None:
     assert "#9f1239" in rendered.html
 
 
+@pytest.mark.parametrize("kind", [kind.id for kind in BUILTIN if kind.extra_fields])
+def test_a_field_that_comes_along_is_told_too(kind: str) -> None:
+    fields = {**kinds_in(None).find(kind).example_fields, "room_no": "B 12"}
+    rendered = Templates().render(an_occurrence(kind, **fields))
+
+    assert "Room no" in rendered.text
+    assert "B 12" in rendered.html
+
+
+def test_a_kind_that_tocsin_has_may_get_another_title() -> None:
+    text = "kinds: [{id: test, title: 'Is {{ fields.target }} there?'}]"
+    kinds = kinds_in(yaml_source.load(text, "kinds.yaml"))
+    rendered = Templates(kinds=kinds).render(an_occurrence("test", target="mail"))
+
+    assert rendered.title == "Is mail there?"
+    assert rendered.text.startswith("This is a test.")
+
+
 def test_text_is_not_escaped_and_html_is() -> None:
     rendered = Templates().render(an_occurrence("message", text="a < b & c", title="<x>"))
 
