@@ -17,8 +17,9 @@ cannot be understood is a `Rejected` value (`pipeline.event`). Whatever else is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 class TocsinError(Exception):
@@ -54,10 +55,19 @@ class ConfigError(TocsinError):
 
 
 class InvalidValue(TocsinError):
-    """A value that does not fit. `field` names it where that is known."""
+    """A value that does not fit. `field` names it where that is known.
 
-    def __init__(self, message: str, field: str | None = None) -> None:
-        self.field = field
+    `messages` are all problems of a document, nested by field as marshmallow has them; None where
+    it is one value.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        field: str | None = None,
+        messages: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.field, self.messages = field, messages
         super().__init__(message)
 
 

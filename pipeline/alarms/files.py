@@ -58,7 +58,7 @@ def load_alarms(
                 max_actions=max_actions,
             )
         except InvalidAlarm as error:
-            problems += document.problems(error.messages, at=("alarms", number))
+            problems += document.problems(error.messages or {}, at=("alarms", number))
         else:
             alarms.append(alarm)
     if problems:

@@ -33,10 +33,9 @@ class InvalidAlarm(InvalidValue):
     """
 
     def __init__(self, messages: Mapping[str, Any]) -> None:
-        self.messages = messages
         self.problems = tuple(_flat(messages))
         lines = [f"{path}: {text}" if path else text for path, text in self.problems]
-        super().__init__("\n".join(lines), self.problems[0][0] or None)
+        super().__init__("\n".join(lines), self.problems[0][0] or None, messages)
 
 
 def load_alarm(
@@ -74,7 +73,7 @@ def update_alarm(
     rule = data.get("event_rule")
     if isinstance(rule, Mapping):
         merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
-    fields = _loaded(_unmasked(merged, alarm), check_action, max_actions)
+    fields = _loaded(unmasked(merged, alarm), check_action, max_actions)
     changed = replace(alarm, timestamp=now, **fields)
     if changed.state is not alarm.state:
         changed = replace(changed, state_timestamp=now, state_reason=MANUAL_REASON)
@@ -125,8 +124,9 @@ def _wire(moment: datetime | None) -> str | None:
     return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
-def _unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
-    """What was shown masked and is given back so, as it was."""
+def unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
+    """The data with each action that was shown masked, and is given back so, as the alarm has
+    it."""
     known = {mask_url(url): url for state in State for url in alarm.actions(state)}
 
     def original(action: Any) -> Any:

@@ -10,6 +10,7 @@ from pipeline import __version__
 from pipeline.app import Application
 from pipeline.cli.alarms import alarm
 from pipeline.cli.archive import event
+from pipeline.cli.as_code import apply, export
 from pipeline.cli.base import TocsinGroup, fail
 from pipeline.cli.completion import completion
 from pipeline.cli.config import check, config
@@ -61,6 +62,7 @@ for command in (
     *(alarm, delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
+    *(apply, export),
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)

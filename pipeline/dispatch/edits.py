@@ -39,7 +39,8 @@ def new(kind: str, document: Mapping[str, Any], check: OptionsCheck) -> Entry:
         return _load(kind, document, check)
     except ValidationError as error:
         who = f"{kind} {name}" if isinstance(name, str) else kind
-        raise InvalidValue(f"{who}: {_said(error.messages_dict)}") from error
+        messages = error.messages_dict
+        raise InvalidValue(f"{who}: {_said(messages)}", None, messages) from error
 
 
 def changed(
@@ -87,8 +88,8 @@ def document(entry: Entry) -> dict[str, Any]:
         case MatcherEntry():
             found = _matcher(entry)
     found |= {"comment": entry.comment, "disable": entry.disable}
-    options = map(_hyphens, entry.options) if isinstance(entry, TargetEntry) else ()
-    said = {*options}
+    own = (*entry.options, *entry.secrets) if isinstance(entry, TargetEntry) else ()
+    said = {*map(_hyphens, own)}
     return {key: v for key, v in found.items() if key in said or v not in ("", [], {}, False)}
 
 

@@ -104,7 +104,7 @@ class TargetSchema(_EntrySchema):
             try:
                 public, secrets = self._check(type, options)
             except InvalidValue as error:
-                problems[error.field or "_schema"] = [str(error)]
+                problems |= error.messages or {error.field or "type": [str(error)]}
         if problems:
             raise ValidationError(problems)
         return TargetEntry(**data, options=public, secrets=secrets)

@@ -70,25 +70,33 @@ def check(entries: Mapping[str, Entry]) -> None:
     """Raise `InvalidValue` for the first reference that leads to nothing, to the wrong sort of
     entry, or by way of fallbacks back to where it began."""
     for entry in entries.values():
-        for reference in references(entry):
-            _check_one(reference, entries)
+        for problem in problems_of(entry, entries):
+            raise problem
     for entry in entries.values():
         if isinstance(entry, TargetEntry):
             _check_fallbacks(entry, entries)
 
 
-def _check_one(reference: Reference, entries: Mapping[str, Entry]) -> None:
+def problems_of(entry: Entry, entries: Mapping[str, Entry]) -> Iterator[InvalidValue]:
+    """What is wrong with each reference of an entry; `field` is its property."""
+    for reference in references(entry):
+        if problem := _problem(reference, entries):
+            yield problem
+
+
+def _problem(reference: Reference, entries: Mapping[str, Entry]) -> InvalidValue | None:
     found = entries.get(reference.name)
     if isinstance(found, reference.kinds):
-        return
+        return None
     wanted = " or ".join(map(word, reference.kinds))
     by = f"{word(reference.by)} {reference.by.name}: {reference.property} {reference.name!r}"
     if found is not None:
-        raise InvalidValue(f"{by} is a {word(found)}; a {wanted} is needed.", reference.property)
+        message = f"{by} is a {word(found)}; a {wanted} is needed."
+        return InvalidValue(message, reference.property)
     known = [entry.name for entry in entries.values() if isinstance(entry, reference.kinds)]
     hint = did_you_mean(reference.name, known)
     message = f"{by} does not exist. Make that {wanted} first.{hint}"
-    raise InvalidValue(message, reference.property)
+    return InvalidValue(message, reference.property)
 
 
 def _check_fallbacks(entry: TargetEntry, entries: Mapping[str, Entry]) -> None:

@@ -9,6 +9,7 @@ JSON documents are text (`documents.to_json`).
           ──< notification ──< delivery ──< attempt
     revision, deleted_alarm   what people changed, for workers to follow
     routing_entry             targets, groups, filters and matchers
+    applied_item              which of these, and which alarms, came from files
     disabled_action           receivers that said 410
     rejected_event            messages that are no events
     publication               events that a publisher did not take
@@ -99,6 +100,17 @@ routing_entry = Table(
     # The secrets as a JSON document, sealed; '' for none.
     Column("secrets", PlainText, nullable=False),
     Column("revision", BigInteger, nullable=False),
+)
+
+applied_item = Table(
+    "applied_item",
+    metadata,
+    # alarm or entry
+    Column("kind", PlainText, primary_key=True),
+    # The alarm's id, the entry's name.
+    Column("id", WireKey, primary_key=True),
+    # The set of files that it came from (`tocsin apply --set`).
+    Column("owner", PlainText, nullable=False),
 )
 
 deleted_alarm = Table(

@@ -211,7 +211,7 @@ def checked_options(
         if not (has_kept(secrets.get(name)) or has_lookup(options.get(name)))
     }
     if said:
-        raise InvalidValue(_said(said))
+        raise InvalidValue(_said(said), None, said)
     return public, secrets
 
 

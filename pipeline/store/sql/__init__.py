@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from pipeline.store.database import Database
 from pipeline.store.migrate import migrate
 from pipeline.store.settings import DatabaseSettings
-from pipeline.store.sql.alarms import SqlAlarms, SqlAlarmSource
+from pipeline.store.sql.alarms import SqlAlarmSource
+from pipeline.store.sql.applying import SqlApplying
 from pipeline.store.sql.archive import SqlArchive
 from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.clock import SqlClock
@@ -26,7 +27,6 @@ from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
 from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
-from pipeline.store.sql.routing import SqlRouting
 from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.status import SqlStatus
@@ -34,6 +34,7 @@ from pipeline.store.status import Status
 
 if TYPE_CHECKING:
     from pipeline.store import base
+    from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.retention import Retention
     from pipeline.store.routing import RoutingEntries, RoutingSource, Sealer
@@ -59,7 +60,7 @@ def new_id() -> str:
 class SqlStore(
     SqlIntake,
     SqlAlarmSource,
-    SqlAlarms,
+    SqlApplying,
     SqlAlarmSearch,
     SqlOutbox,
     SqlClock,
@@ -67,7 +68,6 @@ class SqlStore(
     SqlArrivals,
     SqlRejectedEvents,
     SqlPublications,
-    SqlRouting,
     SqlSealing,
     SqlArchive,
     SqlRetention,
@@ -135,8 +135,8 @@ if TYPE_CHECKING:
     ) -> tuple[base.Intake, base.AlarmSource, base.Publications, base.UnpublishedEvents]:
         return store, store, store, store
 
-    def _routing_side(store: SqlStore) -> tuple[RoutingEntries, RoutingSource]:
-        return store, store
+    def _routing_side(store: SqlStore) -> tuple[RoutingEntries, RoutingSource, Applying]:
+        return store, store, store
 
     def _deliveries_side(store: SqlStore) -> tuple[base.Outbox, base.ArrivalSource, Retention]:
         return store, store, store

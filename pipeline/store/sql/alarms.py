@@ -23,6 +23,7 @@ from pipeline.store.base import AlarmChanges, HistoryEntry
 from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
 from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
 from pipeline.store.sql.bulk import among, execute_given, insert_all
+from pipeline.store.sql.marks import ALARM, forget_applied
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import Revision, next_revision, present_revision
 from pipeline.store.sql.telling import tell
@@ -33,7 +34,7 @@ _PUBLISHER_ID = "tocsin.api"
 _MANUALLY = "Manually set via API"
 _NAMED_AT_MOST = 10
 _CREATED_AT_A_TIME = 1_000
-_KEPT_BY_UPDATE = ("state", "state_timestamp", "state_reason", "evaluate_timestamp")
+KEPT_BY_UPDATE = ("state", "state_timestamp", "state_reason", "evaluate_timestamp")
 
 
 class SqlAlarmSource(Part):
@@ -124,33 +125,25 @@ class SqlAlarms(Part):
         """
         _check_ids(alarm)
         with self._database.write() as connection:
-            before = _locked(connection, alarm.alarm_id)
-            after = replace(alarm, **{name: getattr(before, name) for name in _KEPT_BY_UPDATE})
-            change = alarm_difference(before, after)
-            if not change:
+            before = locked(connection, alarm.alarm_id)
+            after = replace(alarm, **{name: getattr(before, name) for name in KEPT_BY_UPDATE})
+            if not alarm_difference(before, after):
                 return before
             revision = next_revision(connection, Revision.ALARMS)
-            row = alarm_row(after, revision)
-            connection.execute(_of(update(_alarm), after.alarm_id).values(row))
-            self._record(connection, "rule change", [(after, change)], actor)
+            self._replace(connection, before, after, revision, actor)
         return replace(after, revision=revision)
 
     def delete(self, alarm_id: str, actor: str = "") -> None:
         """Delete; history type `deletion` stays. Raises `NotFound`."""
         with self._database.write() as connection:
-            alarm = _locked(connection, alarm_id)
+            alarm = locked(connection, alarm_id)
             revision = next_revision(connection, Revision.ALARMS)
-            connection.execute(_of(delete(_alarm), alarm_id))
-            now = self._clock()
-            gone = {"alarm_id": alarm_id, "revision": revision, "deleted_at": now}
-            connection.execute(insert(_deleted).values(gone))
-            change = {"state": alarm.state.value}
-            self._record(connection, "deletion", [(alarm, change)], actor, now)
+            self._remove(connection, alarm, revision, actor)
 
     def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
         """Set the state by hand: reason "Manually set via API", history `state transition`."""
         with self._database.write() as connection:
-            before = _locked(connection, alarm_id)
+            before = locked(connection, alarm_id)
             revision = next_revision(connection, Revision.ALARMS)
             change = {"state": state.value, "state_reason": _MANUALLY}
             values = {**change, "state_timestamp": at, "revision": revision}
@@ -189,6 +182,25 @@ class SqlAlarms(Part):
         changes = [(alarm, alarm_document(alarm)) for alarm in alarms]
         self._record(connection, "creation", changes, actor)
 
+    def _replace(
+        self, connection: Connection, before: Alarm, after: Alarm, revision: int, actor: str
+    ) -> None:
+        """Put the one that is locked in the place of another, if anything of it changes."""
+        if change := alarm_difference(before, after):
+            row = alarm_row(after, revision)
+            connection.execute(_of(update(_alarm), after.alarm_id).values(row))
+            self._record(connection, "rule change", [(after, change)], actor)
+
+    def _remove(self, connection: Connection, alarm: Alarm, revision: int, actor: str) -> None:
+        """Delete an alarm that is locked."""
+        connection.execute(_of(delete(_alarm), alarm.alarm_id))
+        now = self._clock()
+        gone = {"alarm_id": alarm.alarm_id, "revision": revision, "deleted_at": now}
+        connection.execute(insert(_deleted).values(gone))
+        change = {"state": alarm.state.value}
+        self._record(connection, "deletion", [(alarm, change)], actor, now)
+        forget_applied(connection, ALARM, [alarm.alarm_id])
+
     def _record(
         self,
         connection: Connection,
@@ -216,7 +228,7 @@ class SqlAlarms(Part):
         tell(connection, self._told, rows, _PUBLISHER_ID, self._clock(), self._new_id)
 
 
-def _locked(connection: Connection, alarm_id: str) -> Alarm:
+def locked(connection: Connection, alarm_id: str) -> Alarm:
     """The alarm, held against change until the transaction ends."""
     return _only(connection, select(_alarm).with_for_update(), alarm_id)
 

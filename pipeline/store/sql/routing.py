@@ -32,6 +32,7 @@ from pipeline.store.routing import (
     StoredEntry,
     Update,
 )
+from pipeline.store.sql.marks import ENTRY, forget_applied
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import Revision, next_revision, present_revision
 
@@ -77,13 +78,18 @@ class SqlRouting(Part):
         if not changes:
             return
         with self._database.write() as connection:
-            revision = next_revision(connection, Revision.ROUTING)
-            before = _all(connection)
-            after = dict(before)
-            for change in changes:
-                self._apply(change, after, revision)
-            _check(connection, changes, {name: kept.entry for name, kept in after.items()})
-            _write(connection, before, after)
+            self._change(connection, changes)
+
+    def _change(self, connection: Connection, changes: Sequence[EntryChange]) -> None:
+        revision = next_revision(connection, Revision.ROUTING)
+        before = _all(connection)
+        after = dict(before)
+        for change in changes:
+            self._apply(change, after, revision)
+        _check(connection, changes, {name: kept.entry for name, kept in after.items()})
+        _write(connection, before, after)
+        gone = [change.name for change in changes if isinstance(change, Delete)]
+        forget_applied(connection, ENTRY, gone)
 
     def routing_after(self, revision: int, *, with_secrets: bool) -> RoutingSnapshot | None:
         """All entries, if the present revision is another than this one; secrets in clear where
@@ -92,16 +98,27 @@ class SqlRouting(Part):
             present = present_revision(connection, Revision.ROUTING)
             if present == revision:
                 return None
-            kept = _all(connection)
-        entries, unreadable = [], {}
-        for each in kept.values():
+            if not with_secrets:
+                kept = _all(connection)
+                return RoutingSnapshot(present, [each.entry for each in kept.values()], {})
+            entries, _, unreadable = self._in_clear(connection)
+        return RoutingSnapshot(present, list(entries.values()), unreadable)
+
+    def _in_clear(
+        self, connection: Connection
+    ) -> tuple[dict[str, Entry], dict[str, str], dict[str, str]]:
+        """All entries with their secrets in clear, their digests, and of which they cannot be
+        had, with the reason; each by name."""
+        kept = _all(connection)
+        entries: dict[str, Entry] = {}
+        unreadable: dict[str, str] = {}
+        for name, each in sorted(kept.items()):
             try:
-                entries.append(_in_clear(each, self._sealer) if with_secrets else each.entry)
+                entries[name] = _in_clear(each, self._sealer)
             except InvalidValue as error:
-                name = each.entry.name
-                entries.append(each.entry)
+                entries[name] = each.entry
                 unreadable[name] = f"target {name}: its secrets cannot be had: {error}"
-        return RoutingSnapshot(present, entries, unreadable)
+        return entries, {name: each.digest for name, each in kept.items()}, unreadable
 
     def _apply(self, change: EntryChange, entries: dict[str, _Kept], revision: int) -> None:
         match change:

@@ -21,6 +21,7 @@ INSTANT = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 def upgrade() -> None:
     op.add_column("notification", sa.Column("kind", PLAIN_TEXT))
     _create_routing_entries()
+    _create_applied_items()
     op.add_column("delivery", sa.Column("progress", PLAIN_TEXT))
     op.add_column("delivery", sa.Column("in_progress_since", INSTANT))
     op.add_column("alarm", sa.Column("guarded", sa.Boolean))
@@ -41,3 +42,12 @@ def _create_routing_entries() -> None:
         sa.Column("revision", sa.BigInteger(), nullable=False),
     )
     op.execute("INSERT INTO revision (id, value) VALUES (2, 0)")
+
+
+def _create_applied_items() -> None:
+    op.create_table(
+        "applied_item",
+        sa.Column("kind", PLAIN_TEXT, primary_key=True),
+        sa.Column("id", PLAIN_TEXT, primary_key=True),
+        sa.Column("owner", PLAIN_TEXT, nullable=False),
+    )

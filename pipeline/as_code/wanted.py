@@ -1,0 +1,89 @@
+"""Wanted: one item → the alarm or the entry that it describes. Pure.
+
+What an item does not say is as it is by default, whatever there was before. A secret that is `***`
+is the one that there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm_schema import ActionCheck
+from pipeline.alarms.schema import load_alarm, unmasked
+from pipeline.as_code.items import Item
+from pipeline.dispatch import Entry, Origin, TargetEntry, edits
+from pipeline.dispatch.builtins import BUILTINS
+from pipeline.dispatch.entry_schema import OptionsCheck
+from pipeline.dispatch.secret_values import has_kept, merged
+from pipeline.errors import InvalidValue
+from pipeline.masking import MASK
+
+_ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What making alarms and entries needs."""
+
+    check_action: ActionCheck
+    check_options: OptionsCheck
+    new_id: Callable[[], str]
+    now: datetime
+    max_actions: int = -1
+
+
+def wanted_alarm(item: Item, present: Alarm | None, making: Making) -> Alarm:
+    """The alarm of an item, with the id of the present one. Raises `InvalidValue`."""
+    data = {"type": "event", "all_projects": not item.data.get("project_id"), **item.data}
+    if present is not None:
+        data = {**unmasked(data, present), "state": present.state.value}
+    _check_masks(data)
+    given = item.data.get("alarm_id")
+    if given is not None and not (isinstance(given, str) and given):
+        raise InvalidValue("an id is a text.", None, {"alarm_id": ["an id is a text."]})
+    alarm_id = present.alarm_id if present else (given or making.new_id())
+    alarm = load_alarm(
+        data,
+        alarm_id=alarm_id,
+        now=making.now,
+        check_action=making.check_action,
+        max_actions=making.max_actions,
+    )
+    return replace(alarm, revision=present.revision) if present else alarm
+
+
+def wanted_entry(item: Item, present: Entry | None, readable: bool, making: Making) -> Entry:
+    """The entry of an item, secrets in clear. Raises `InvalidValue`.
+
+    Of a present one whose secrets are not `readable`, those that are to stay are `***`.
+    """
+    entry = edits.new(item.kind, item.data, making.check_options)
+    origin = Origin.MODIFIED_BUILTIN if entry.name in BUILTINS else Origin.USER_CREATED
+    entry = replace(entry, origin=origin)
+    if not isinstance(entry, TargetEntry) or not entry.secrets or not readable:
+        return entry
+    kept: Mapping[str, Any] = present.secrets if isinstance(present, TargetEntry) else {}
+    secrets = {
+        name: merged(name, kept.get(name), given) if has_kept(given) else given
+        for name, given in entry.secrets.items()
+    }
+    return replace(entry, secrets=secrets)
+
+
+def _check_masks(data: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` for actions with `***` that stand for nothing there is."""
+    problems = {
+        name: {
+            number: ["the secret is missing. Write it in the place of ***, or name a target."]
+            for number, action in enumerate(data[name])
+            if isinstance(action, str) and MASK in action
+        }
+        for name in _ACTIONS
+        if isinstance(data.get(name), list)
+    }
+    if problems := {name: found for name, found in problems.items() if found}:
+        raise InvalidValue("the secrets of actions are missing.", None, problems)

@@ -1,0 +1,156 @@
+"""`tocsin apply` and `tocsin export`: alarms, targets and all that leads to them as YAML files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pipeline.as_code import Item, Plan, exported, plan, read
+from pipeline.as_code.diff import Change
+from pipeline.as_code.planning import asked_for
+from pipeline.as_code.wanted import Making
+from pipeline.cli.base import Application, pass_application
+from pipeline.errors import InvalidValue, Problem
+from pipeline.targets import check_action, checked_options
+
+EXIT_DIFFERENT = 3
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+_WORDS = {"create": "created", "change": "changed", "delete": "deleted"}
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    "paths",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="FILE|DIR",
+    help="A YAML file, or a folder with some. May be given several times.",
+)
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only show what would change; exits 3 if anything would.",
+)
+@click.option(
+    "--prune",
+    is_flag=True,
+    help="Delete what an earlier apply of the same set brought and the files have no more.",
+)
+@click.option(
+    "--set",
+    "owner",
+    default="default",
+    show_default=True,
+    metavar="NAME",
+    help="The name of this set of files, for --prune: each keeps to its own.",
+)
+@pass_application
+def apply(app: Application, paths: Sequence[Path], dry_run: bool, prune: bool, owner: str) -> None:
+    """Make everything as YAML files say, all of it or nothing.
+
+    The files have lists of alarms, targets, groups, filters and matchers. Shows what changes as a
+    diff, secrets as ***. A second time it changes nothing.
+
+    \b
+    Examples:
+      tocsin apply -f tocsin.d --dry-run
+      tocsin apply -f tocsin.d --prune
+      tocsin export | tocsin apply -f /dev/stdin
+    """
+    found = read(paths)
+    wanted = planned(app, found.items, owner, prune=prune, problems=found.problems)
+    carry_out(app, wanted, dry_run=dry_run)
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    type=click.Path(),
+    metavar="FILE|DIR",
+    help="Write there; into a folder a file for each list. Otherwise to standard output.",
+)
+@click.option(
+    "--with-secrets",
+    is_flag=True,
+    help="Secrets as they are, in place of ***. Files are made readable to you alone.",
+)
+@pass_application
+def export(app: Application, target: str | None, with_secrets: bool) -> None:
+    """Write all alarms, targets, groups, filters and matchers as YAML.
+
+    `tocsin apply` makes the same of it. Secrets are *** and stay as they are where it is applied
+    to the same database; another one needs them written in.
+
+    \b
+    Examples:
+      tocsin export > tocsin.yaml
+      tocsin export -o tocsin.d/
+      tocsin export --with-secrets -o backup.yaml
+    """
+    texts = exported(app.store.present((), (), None), with_secrets=with_secrets)
+    if target is None:
+        click.echo("\n".join(texts.values()), nl=False)
+    elif target.endswith("/") or Path(target).is_dir():
+        for name, text in texts.items():
+            _write(Path(target, f"{name}.yaml"), text, with_secrets)
+    else:
+        _write(Path(target), "\n".join(texts.values()), with_secrets)
+
+
+def planned(
+    app: Application,
+    items: Sequence[Item],
+    owner: str,
+    *,
+    prune: bool = False,
+    problems: Sequence[Problem] = (),
+) -> Plan:
+    """What is to be done so that everything is as the items say. Raises `ConfigError`."""
+    making = Making(check_action, checked_options, app.new_id, app.clock())
+    present = app.store.present(*asked_for(items), owner)
+    return plan(items, present, making, owner=owner, prune=prune, problems=problems)
+
+
+def carry_out(app: Application, wanted: Plan, *, dry_run: bool) -> None:
+    """Show what is to be done, and do it unless it is only tried. Exits 3 when that would change
+    anything."""
+    for change in wanted.changes:
+        _show(change)
+    if not dry_run:
+        app.store.apply(wanted.wanted)
+    _summary(wanted, dry_run)
+    if dry_run and wanted.changes:
+        raise click.exceptions.Exit(EXIT_DIFFERENT)
+
+
+def _show(change: Change) -> None:
+    for line in change.lines():
+        click.echo(click.style(line, fg=_COLOURS.get(line[:1]), bold=line[:3] in ("+++", "---")))
+
+
+def _summary(wanted: Plan, dry_run: bool) -> None:
+    counts = Counter(change.word for change in wanted.changes)
+    said = [
+        f"{counts[word]} to {word}" if dry_run else f"{counts[word]} {done}"
+        for word, done in _WORDS.items()
+    ]
+    click.echo(f"{', '.join(said)}, {wanted.unchanged} unchanged.")
+
+
+def _write(path: Path, text: str, private: bool) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if private:
+            path.touch(mode=0o600, exist_ok=True)
+            path.chmod(0o600)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InvalidValue(f"{path} cannot be written: {error.strerror}") from error
