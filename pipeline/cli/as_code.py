@@ -84,7 +84,7 @@ def apply(app: Application, paths: Sequence[Path], dry_run: bool, prune: bool, o
 )
 @pass_application
 def export(app: Application, target: str | None, with_secrets: bool) -> None:
-    """Write all alarms, targets, groups, filters and matchers as YAML.
+    """Write alarms, targets and all else as YAML files.
 
     `tocsin apply` makes the same of it. Secrets are *** and stay as they are where it is applied
     to the same database; another one needs them written in.
