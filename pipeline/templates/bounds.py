@@ -55,7 +55,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     """Jinja2's sandbox, bounded. A name that is not there is an error, unless `undefined` is
     another; nothing is written of None, and `true` of True."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%", "//"})
 
     def __init__(self, undefined: type[Undefined] = StrictUndefined, **options: Any) -> None:
         super().__init__(
@@ -133,6 +133,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Add, multiply, raise, or fill in, where the outcome is not too large."""
+        for number in (left, right):
+            self._expect(_bits(number.bit_length()) if isinstance(number, int) else 0)
         grown = weight(left) + weight(right)
         if operator == "*":
             grown = _product(left, right)
@@ -192,6 +194,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _after(self, result: Any) -> Any:
         if isinstance(result, str):
             self._expect(len(result))
+        elif isinstance(result, int):
+            self._expect(_bits(result.bit_length()))
         return result
 
     def _expect(self, size: int) -> None:
@@ -291,15 +295,22 @@ def _spread(iterable: Any, attribute: Any = None, start: Any = 0) -> int:
     return 0
 
 
-def _joined_by(separator: str, parts: Any) -> int:
-    return _joined(list(parts), separator)
-
-
 def _join(*args: Any, **options: Any) -> int:
     """The filter has the parts first, the method of a text has the separator first."""
     if args and isinstance(args[0], str) and len(args) > 1 and not isinstance(args[1], str):
         return _joined(args[1], args[0])
     return _joined(*args, **options)
+
+
+def _searched(value: Any, *sought: Any, **_: Any) -> int:
+    """What looks at each place for each character of what is sought."""
+    longest = max((len(each) for each in sought if isinstance(each, str)), default=0)
+    return len(str(value)) * longest // 100
+
+
+def _stripped(value: Any) -> int:
+    """Taking out a tag moves all that is behind it."""
+    return len(str(value)) * str(value).count("<") // 1_000
 
 
 _GROWTH: Mapping[str, Callable[..., int]] = {
@@ -313,7 +324,11 @@ _GROWTH: Mapping[str, Callable[..., int]] = {
     "tojson": _as_json,
     "format": _filled_in,
     "sum": _spread,
+    "striptags": _stripped,
+    **dict.fromkeys(("trim", "strip", "lstrip", "rstrip"), _searched),
+    **dict.fromkeys(("rfind", "rindex", "rsplit", "rpartition"), _searched),
 }
+"""By the names of filters, and of the methods of texts."""
 
 
 def _short_range(*args: int) -> range:

@@ -70,6 +70,12 @@ BOMBS = {
     "slices of nothing": "{{ [1] | slice(10**9) | list }}",
     "filled up": "{{ [1] | batch(10**9, 0) | list }}",
     "rounded far": "{{ 1.5 | round(10**9) }}",
+    "long division": "{{ ('f' * 999999) | int(0, 16) // ('f' * 499999) | int(0, 16) }}",
+    "tags taken out": "{{ ('<a>' * 300000) | striptags }}",
+    "stripped of much": "{{ ('a' * 499999).strip('b' * 499999 ~ 'a') }}",
+    "trimmed of much": "{{ ('a' * 499999) | trim('b' * 499999 ~ 'a') }}",
+    "sought from behind": "{{ ('a' * 499999).rfind('b' ~ 'a' * 249999) }}",
+    "replaced in each of many": "{{ range(9999) | map('replace', '', 'x' * 9999) | join }}",
     "much that stands there": "{% for i in range(9999) %}" + "a" * 9_999 + "{% endfor %}",
 }
 
@@ -125,6 +131,8 @@ def test_nothing_but_the_data_is_within_reach(template: str) -> None:
          "{% endfor %}{{ ns.n }}", "4851"),
         ("{% macro m(a) %}<{{ a }}>{% endmacro %}{{ m(1) }}{{ m(2) }}", "<1><2>"),
         ("{{ 2 ** 10 }} {{ 7 % 4 }} {{ 'ab' * 2 }}", "1024 3 abab"),
+        ("{{ ' a '.strip() }}{{ '(b)' | trim('()') }}{{ '<i>c</i>' | striptags }}", "abc"),
+        ("{{ 'a/b/c'.rsplit('/', 1) | last }} {{ '0x1f' | int(0, 16) }} {{ 7 // 2 }}", "c 31 3"),
     ],
 )  # fmt: skip
 def test_what_people_write_works(template: str, written: str) -> None:

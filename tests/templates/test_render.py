@@ -152,11 +152,12 @@ def test_any_fields_are_told_and_only_as_text(id: str, severity: str, data: st.D
         "x" * 5_000_000,
         ["x" * 1_000] * 5_000,
         {f"key{n}": "x" for n in range(200_000)},
+        [],
         10**100_000,
         "\ud800\0\x1b[31m",
         float("nan"),
     ],
-    ids=["long text", "long list", "many keys", "large number", "no text", "no number"],
+    ids=["long text", "long list", "many keys", "nothing", "large number", "no text", "no number"],
 )
 def test_what_is_far_too_much_is_told_cut_down(value: Any) -> None:
     rendered = Templates().render(an_occurrence("message", text="x", more=value))
@@ -167,6 +168,15 @@ def test_what_is_far_too_much_is_told_cut_down(value: Any) -> None:
     assert rendered.failures == []
     assert "\x1b" not in rendered.text
     rendered.html.encode("utf-8")
+
+
+def test_a_thousand_fields_are_told() -> None:
+    many = {f"field_{n}": "x" * 50 for n in range(1_000)}
+    rendered = Templates().render(an_occurrence("message", text="x", **many))
+
+    assert "Field 999" in rendered.text
+    assert rendered.html
+    assert rendered.failures == []
 
 
 def test_deeply_nested_fields_are_told() -> None:

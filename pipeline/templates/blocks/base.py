@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from pipeline.errors import InvalidValue
 from pipeline.registry import one_of
-from pipeline.templates.values import RENDERERS, plain, pretty_json
+from pipeline.templates.values import RENDERERS, label, plain, pretty_json
 
 LONGEST_CELL: Final = 4_000
 LONGEST_BLOCK: Final = 100_000
@@ -88,12 +88,13 @@ class Blocks(ABC):
         """A table. A column is `{label, id, renderer}` or an id; a row is an object, or a list."""
         return self.draw(_table(columns, rows))
 
-    def details(self, pairs: Any, renderers: Any = None) -> str:
+    def details(self, pairs: Any, renderers: Any = None, *, labels: Any = False) -> str:
         """Labels and values, of an object or of a list of pairs; nothing of those without a
-        value."""
+        value. With `labels`, the names of fields are made readable."""
         how = renderers if isinstance(renderers, Mapping) else {}
         given = pairs.items() if isinstance(pairs, Mapping) else pairs
-        found = [(cut(plain(k)), cut(_renderer(how.get(k))(v))) for k, v in given]
+        name = label if labels else plain
+        found = [(cut(name(k)), cut(_renderer(how.get(k))(v))) for k, v in given]
         shown = [(label, value) for label, value in found if value]
         left = len(shown) - MOST_ROWS
         more = [("…", f"{left} more")] if left > 0 else []
