@@ -19,7 +19,10 @@ BUILTINS: Mapping[str, Entry] = MappingProxyType(
         DEFAULT_MATCHER: MatcherEntry(
             name=DEFAULT_MATCHER,
             targets=(MAIL_TO_ROOT,),
-            comment="Takes what no alarm's action and no other matcher takes",
+            match_field=("exact:kind=alarm-transition,alarm-repeat",),
+            match_severity=("info", "notice", "warning"),
+            invert_match=True,
+            comment="Takes what nothing else takes, except alarms below severity error",
             origin=Origin.BUILTIN,
         ),
         MAIL_TO_ROOT: TargetEntry(
