@@ -16,6 +16,8 @@ from collections import OrderedDict
 from importlib.util import find_spec
 from typing import Any, Final
 
+import requests
+
 from pipeline.dispatch import receiver
 from pipeline.errors import InvalidValue
 from pipeline.hiding import hidden, spellings
@@ -23,8 +25,10 @@ from pipeline.notification import Failed, Outcome, Refused
 from pipeline.targets.settings import DeliverySettings
 
 _KEPT: Final = 1_000
+_UNSCOPED: Final = "no trust and no project"
+_UNAUTHORIZED: Final = 401
 _GONE: Final = frozenset({403, 404})
-"""What Keystone says of a trust that is not there any more, or not for us."""
+"""What Keystone may say of a trust that is not for us. Of one that is not there it says 401."""
 
 
 class NoToken(Exception):
@@ -85,13 +89,27 @@ class Identity:
         try:
             return ask(session)
         except ClientException as error:
-            status = getattr(error, "http_status", 0)
             why = hidden(str(error).partition("\n")[0], self._secrets)[:300]
             who = receiver(self._settings.keystone_url)
-            raise NoToken(
-                f"Keystone at {who} gave no token: {why}",
-                final=bool(trust_id) and status in _GONE,
-            ) from None
+            if self._is_about_trust(trust_id, error):
+                raise NoToken(
+                    f"Keystone at {who} gave no token for the trust, which may be gone: {why}",
+                    final=True,
+                ) from None
+            raise NoToken(f"Keystone at {who} gave no token: {why}") from None
+
+    def _is_about_trust(self, trust_id: str, error: Any) -> bool:
+        """Whether it is the trust that Keystone does not know, and not the service user, of whom
+        it says the same."""
+        status = getattr(error, "http_status", 0)
+        if trust_id in ("", _UNSCOPED) or status not in {_UNAUTHORIZED, *_GONE}:
+            return False
+        try:
+            self.forget(_UNSCOPED)
+            self.token(_UNSCOPED)
+        except NoToken:
+            return False
+        return True
 
     def _session(self, trust_id: str) -> Any:
         with self._lock:
@@ -115,7 +133,9 @@ class Identity:
         from keystoneauth1.session import Session
 
         scope: dict[str, Any] = {"trust_id": trust_id}
-        if not trust_id:
+        if trust_id == _UNSCOPED:
+            scope = {}
+        elif not trust_id:
             scope = {
                 "project_name": settings.keystone_project,
                 "project_domain_name": settings.keystone_project_domain,
@@ -128,4 +148,7 @@ class Identity:
             **scope,
         )
         verify = settings.ca_bundle or True if settings.verify else False
-        return Session(auth, verify=verify, timeout=settings.connect_timeout_seconds, redirect=0)
+        plain = requests.Session()
+        plain.trust_env = False  # neither proxies nor logins that the environment names
+        seconds = settings.connect_timeout_seconds
+        return Session(auth, plain, verify=verify, timeout=seconds, redirect=0)

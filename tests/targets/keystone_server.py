@@ -50,9 +50,11 @@ class KeystoneServer:
         who = asked["identity"]["password"]["user"]
         if (who["name"], who["password"]) != (USER, self.password):
             return _json(401, _error(401, "The request you have made requires authentication."))
-        trust = asked.get("scope", {}).get("OS-TRUST:trust", {}).get("id")
+        scope = asked.get("scope", {})
+        trust = scope.get("OS-TRUST:trust", {}).get("id")
         if trust and trust not in self.trusts:
-            return _json(404, _error(404, f"Could not find trust: {trust}."))
+            # As Keystone does: it tells nobody which trusts there are.
+            return _json(401, _error(401, "The request you have made requires authentication."))
         self.asked.append(asked)
         return _json(201, {"token": self._described(trust)}, {"X-Subject-Token": self.token()})
 

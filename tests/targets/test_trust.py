@@ -94,7 +94,7 @@ def test_a_trust_that_is_gone_is_refused(keystone: KeystoneServer) -> None:
 
         assert receiver.callbacks == []
     assert isinstance(outcome, Refused)
-    assert "Could not find trust" in outcome.reason
+    assert "the trust, which may be gone" in outcome.reason
 
 
 def test_a_password_that_is_wrong_may_be_corrected(keystone: KeystoneServer) -> None:
@@ -113,6 +113,15 @@ def test_a_keystone_that_does_not_answer_has_failed(keystone: KeystoneServer) ->
         outcome = target.deliver(a_delivery())
 
     assert isinstance(outcome, Failed)
+
+
+def test_proxies_of_the_environment_are_not_asked_for_a_token(
+    keystone: KeystoneServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "")
+    with Receiver() as receiver, trusting(receiver, keystone) as target:
+        assert isinstance(target.deliver(a_delivery()), Delivered)
 
 
 def test_without_settings_for_keystone_the_reason_names_them() -> None:
