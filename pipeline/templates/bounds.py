@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from typing import Any, Final
@@ -39,8 +39,11 @@ unique upper urlencode wordcount wordwrap"""
 _GROWING_METHODS = frozenset(
     {"center", "encode", "expandtabs", "ljust", "maketrans", "rjust", "translate", "zfill"}
 )
-_WIDE_PERCENT = re.compile(r"%[^A-Za-z%]*(?:\d{5}|\*)")
-_WIDE_BRACES = re.compile(r":[^{}:]*(?:\d{5}|\{)")
+_WIDE: Final = {
+    "%": re.compile(r"%[^A-Za-z%]*(?:\d{5}|\*)"),
+    "{": re.compile(r":[^{}:]*(?:\d{5}|\{)"),
+}
+_DIGITS = re.compile(r"(?<!\d)\d{1,4}(?!\d)")
 
 
 class TooMuch(TemplateRuntimeError):
@@ -140,8 +143,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             grown = _product(left, right)
         elif operator == "**":
             grown = _power(left, right)
-        elif operator == "%" and isinstance(left, str) and _WIDE_PERCENT.search(left):
-            grown = LARGEST + 1
+        elif operator == "%" and isinstance(left, str):
+            grown = _filled_in(left, right)
         self._expect(grown)
         return super().call_binop(context, operator, left, right)
 
@@ -163,11 +166,17 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return super().is_safe_attribute(obj, attr, value)
 
     def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
-        """`format` of a text, whose widths are looked at."""
+        """`format` of a text, sized up beforehand."""
         wrapped = super().wrap_str_format(value)
-        if wrapped is not None and _WIDE_BRACES.search(value.__self__):
-            raise TooMuch("the width in its format is too large.")
-        return wrapped
+        if wrapped is None:
+            return None
+        form: str = value.__self__
+
+        def sized(*args: Any, **named: Any) -> str:
+            self._expect(_filled_in(form, *args, mark="{", **named))
+            return wrapped(*args, **named)
+
+        return sized
 
     def _load_template(self, name: Any, globals: Any) -> Any:
         self.charge(10 * _PER_STEP)
@@ -284,8 +293,21 @@ def _as_json(value: Any, indent: Any = None) -> int:
     return weight(value) * max(int(indent or 0), 1)
 
 
-def _filled_in(value: Any, *_: Any, **__: Any) -> int:
-    return LARGEST + 1 if _WIDE_PERCENT.search(str(value)) else 0
+def _filled_in(value: Any, *args: Any, mark: str = "%", **named: Any) -> int:
+    """A text with values in it: each of its places may take the heaviest, as wide as any says."""
+    form = str(value)
+    if _WIDE[mark].search(form):
+        return LARGEST + 1
+    inside = [part for each in (*args, named) for part in _parts(each)]
+    most = max(map(weight, inside), default=0) + max(map(int, _DIGITS.findall(form)), default=0)
+    return len(form) + form.count(mark) * most
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    """The values that a text may be filled with, one by one."""
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _spread(iterable: Any, attribute: Any = None, start: Any = 0) -> int:
