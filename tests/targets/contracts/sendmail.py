@@ -42,5 +42,6 @@ CONTRACT = Contract(
         "refuses": _to("status67@example.org"),
     },
     not_applicable=dict.fromkeys(("unknown_name", "resets", "babbles", "untrusted"), NO_NETWORK),
-    settings={"sendmail": str(PROGRAM)},
+    # Longer than starting a program takes on a busy machine.
+    settings={"sendmail": str(PROGRAM), "read_timeout_seconds": 3.0},
 )
