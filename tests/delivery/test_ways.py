@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from structlog.testing import CapturingLogger
 
 from pipeline import targets
@@ -88,7 +89,7 @@ def test_a_certificate_that_is_replaced_is_read_again(
     certificates: Certificates, tools: Tools, tmp_path: Path
 ) -> None:
     bundle = tmp_path / "ca.pem"
-    bundle.write_text("not yet")
+    trustme.CA().cert_pem.write_to_path(bundle)
     with Unruly(say(OK), certificates.server()) as server:
         target = targets.from_options("aodh", {"url": server.url, "ca_bundle": str(bundle)}, tools)
         before = target.deliver(a_delivery("target:it"))
@@ -98,8 +99,18 @@ def test_a_certificate_that_is_replaced_is_read_again(
         after = target.deliver(a_delivery("target:it"))
 
     assert isinstance(before, Failed)
-    assert before.reason.startswith(f"ca_bundle: cannot use {bundle}: ")
+    assert "its certificate does not verify" in before.reason
     assert after == Delivered(200)
+
+
+def test_a_certificate_that_cannot_be_used_is_named_and_waited_for(
+    tools: Tools, tmp_path: Path
+) -> None:
+    """It may be put there yet: failed, not refused."""
+    outcome = _outcome(tools, "https://127.0.0.1:9/", ca_bundle=str(tmp_path / "absent.pem"))
+
+    assert isinstance(outcome, Failed)
+    assert outcome.reason.startswith(f"ca_bundle: cannot use {tmp_path}/absent.pem: ")
 
 
 def test_a_targets_time_out_is_for_an_attempt_as_a_whole(
