@@ -33,7 +33,8 @@ class SendmailTarget:
         if isinstance(ready, Refused):
             return ready
         program, seconds = self._tools.settings.sendmail, self._tools.settings.read_timeout_seconds
-        line = [program, "-B", "8BITMIME", "-f", ready.sender, "--", *ready.to]
+        # Without -i a line that is a dot alone would end the mail.
+        line = [program, "-i", "-B", "8BITMIME", "-f", ready.sender, "--", *ready.to]
         try:
             done = subprocess.run(
                 line, input=bytes(ready.message), capture_output=True, timeout=seconds, check=False
