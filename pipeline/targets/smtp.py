@@ -1,7 +1,8 @@
 """SMTP: mail handed to a mail server (notifications 3, 4).
 
-Python's `smtplib` speaks the protocol. Its time-outs bound one call each; a clock of our own ends
-a conversation that goes on for ever. What the server says is kept, without the password.
+Python's `smtplib` speaks the protocol. Its time-outs bound one call each; connecting is bounded as
+it is for HTTP (`dial.py`), and a clock of our own ends a conversation that goes on for ever. What
+the server says is kept, without the password.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from time import monotonic
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -22,9 +24,12 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from pipeline.masking import MASK
 from pipeline.notification import Delivered, Delivery, Failed, Outcome, Refused
+from pipeline.outbound import AllowList
 from pipeline.targets import mail, options
 from pipeline.targets.base import Tools
+from pipeline.targets.dial import NotConnected, NoTimeLeft, dialled
 from pipeline.targets.mail import MailSchema
+from pipeline.targets.route import Route
 from pipeline.targets.settings import DeliverySettings
 
 PORTS: Final[Mapping[str, int]] = MappingProxyType({"insecure": 25, "starttls": 587, "tls": 465})
@@ -105,22 +110,24 @@ class SmtpTarget:
 
     @contextmanager
     def _conversation(self) -> Iterator[smtplib.SMTP]:
-        """A connection to the server, encrypted as the mode says, that ends in time."""
-        server, mode = self._options["server"], self._options["mode"]
-        name, settings = socket.gethostname(), self._tools.settings
+        """A connection to the server, encrypted as the mode says, that ends in time.
+
+        What the server says to the farewell changes nothing: it has taken the mail by then.
+        """
+        mode, settings, over = self._options["mode"], self._tools.settings, threading.Event()
         context = _context(self._options, settings)
-        if mode == "tls":
-            made: smtplib.SMTP = smtplib.SMTP_SSL(
-                server, self._port, name, timeout=_CONNECT_SECONDS, context=context
-            )
-        else:
-            made = smtplib.SMTP(server, self._port, name, timeout=_CONNECT_SECONDS)
-        assert made.sock is not None
-        made.sock.settimeout(settings.read_timeout_seconds)
-        with made, _ended_after(settings.read_timeout_seconds, made):
-            if mode == "starttls":
-                made.starttls(context=context)
-            yield made
+        route = Route(self._options["server"], self._port, context if mode == "tls" else None)
+        try:
+            with closing(_Server(route, settings.read_timeout_seconds, over)) as server:
+                if mode == "starttls":
+                    server.starttls(context=context)
+                yield server
+                with suppress(smtplib.SMTPException):
+                    server.quit()
+        except (OSError, smtplib.SMTPException) as error:
+            if over.is_set():
+                raise TimeoutError from error
+            raise
 
     def _judged(self, answer: tuple[int, bytes | str], what: str) -> Outcome:
         code, said = answer[0], self._said(answer[1])
@@ -141,28 +148,48 @@ class SmtpTarget:
         return text[:_KEPT]
 
 
-@contextmanager
-def _ended_after(seconds: float, server: smtplib.SMTP) -> Iterator[None]:
-    """End the conversation then, however much is still said."""
-    over = threading.Event()
+class _Server(smtplib.SMTP):
+    """A conversation with a mail server: from the greeting to the farewell it has one bound.
 
-    def end() -> None:
-        over.set()
-        if server.sock is not None:
+    `over` is set when that has come; whatever is still said is not heard any more.
+    """
+
+    def __init__(self, route: Route, seconds: float, over: threading.Event) -> None:
+        self._route, self._seconds, self._over = route, seconds, over
+        self._clock: threading.Timer | None = None
+        super().__init__(route.host, route.port, socket.gethostname())
+
+    def connect(self, *_: Any, **__: Any) -> tuple[int, bytes]:
+        """Connect as the route says, and hear the greeting."""
+        self.sock = _dialled(self._route)
+        self.sock.settimeout(self._seconds)
+        self._clock = threading.Timer(self._seconds, self._end)
+        self._clock.daemon = True
+        self._clock.start()
+        return self.getreply()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._clock:
+            self._clock.cancel()
+        super().close()
+
+    def _end(self) -> None:
+        self._over.set()
+        if sock := self.sock:
             with suppress(OSError):
-                server.sock.shutdown(socket.SHUT_RDWR)
+                sock.shutdown(socket.SHUT_RDWR)
 
-    clock = threading.Timer(seconds, end)
-    clock.daemon = True
-    clock.start()
+
+def _dialled(route: Route) -> socket.socket:
+    """A socket that leads there. Raises `OSError`."""
     try:
-        yield
-    except (OSError, smtplib.SMTPException) as error:
-        if over.is_set():
-            raise TimeoutError from error
-        raise
-    finally:
-        clock.cancel()
+        return dialled(route, AllowList(), monotonic() + _CONNECT_SECONDS, _CONNECT_SECONDS)
+    except NoTimeLeft as error:
+        raise TimeoutError from error
+    except NotConnected as error:
+        cause = error.__cause__
+        raise cause if isinstance(cause, OSError) else OSError("no such host") from error
 
 
 def _base64(text: str) -> str:

@@ -28,7 +28,8 @@ HOST = "127.0.0.1"
 
 @dataclass
 class MailServer:
-    """Where it listens, and what came. `answers` are in place of its own, by command."""
+    """Where it listens, and what came. `answers` are in place of its own, by command; `farewell`
+    is what it says to QUIT."""
 
     port: int = 0
     mails: list[EmailMessage] = field(default_factory=list)
@@ -36,6 +37,7 @@ class MailServer:
     envelopes: list[Envelope] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
+    farewell: str = "221 Bye"
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -45,6 +47,10 @@ class MailServer:
             return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
+
+    async def handle_QUIT(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Say farewell."""
+        return self.farewell
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep what came."""

@@ -303,6 +303,40 @@ def test_a_conversation_does_not_go_on_for_ever(deliver: Deliver) -> None:
     assert outcome == Failed(f"{HOST}:{port} did not answer in time")
 
 
+def test_a_greeting_does_not_go_on_for_ever(deliver: Deliver) -> None:
+    """delivery 6: each byte comes in time, but no line ends."""
+    ended = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"220-")
+        for _ in range(100):
+            if ended.wait(0.05):
+                break
+            connection.sendall(b"x")
+
+    with Unruly(drip, speaks_first=True) as server:
+        port = urlsplit(server.url).port
+        outcome = deliver(
+            "smtp", {"server": HOST, "port": port, "mode": "insecure", "mailto": "a@b"}
+        )
+        ended.set()
+
+    assert outcome == Failed(f"{HOST}:{port} did not answer in time")
+
+
+@pytest.mark.parametrize("farewell", ["421 too busy", "250 not yet"])
+def test_a_mail_that_was_taken_is_delivered_whatever_is_said_at_the_end(
+    deliver: Deliver, farewell: str
+) -> None:
+    """delivery 3: it would come once more with every retry."""
+    with mail_server() as server:
+        server.farewell = farewell
+        outcome = deliver("smtp", _options(server))
+
+    assert isinstance(outcome, Delivered)
+    assert len(server.mails) == 1
+
+
 # --- options -------------------------------------------------------------------------------------
 
 
@@ -355,7 +389,7 @@ def test_sendmail_is_given_the_mail_and_its_envelope(deliver: Deliver, program: 
 
     assert isinstance(outcome, Delivered)
     given = (program.parent / "arguments").read_text()
-    assert given == "-B 8BITMIME -f t@x.org -- a@example.org root\n"
+    assert given == "-i -B 8BITMIME -f t@x.org -- a@example.org root\n"
     assert b"To: a@example.org, root\r\n" in (program.parent / "mail").read_bytes()
 
 
