@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import NamedTuple
 
 from pipeline.lanes import Claimed, Lanes
-from pipeline.notification import Attempt, Delivery
+from pipeline.notification import Attempt, Delivery, Failed
 
 
 class Ended(NamedTuple):
@@ -27,7 +27,8 @@ class Ended(NamedTuple):
 
 
 class Crew:
-    """`threads` threads that call `attempt`, no more than `per_receiver` at once for one receiver.
+    """`threads` threads that call `attempt`, no more than `per_receiver` at once for one receiver
+    (`pipeline.lanes`).
 
     They work within a `with` block. Daemons: one that hangs does not keep the process.
     """
@@ -35,7 +36,7 @@ class Crew:
     def __init__(
         self,
         threads: int,
-        per_receiver: int,
+        per_receiver: int | Callable[[str], int],
         attempt: Callable[[Delivery], Attempt],
         clock: Callable[[], datetime],
     ) -> None:
@@ -118,6 +119,13 @@ class Crew:
         self.in_hand -= len(waiting)
         return waiting
 
+    def withdraw(self, receiver: str) -> list[Delivery]:
+        """Take back what waits for one receiver."""
+        with self._lock:
+            waiting = self._lanes.withdraw(receiver)
+        self.in_hand -= len(waiting)
+        return waiting
+
     def _work(self) -> None:
         ended: Ended | None = None
         while claimed := self._next(ended):
@@ -129,11 +137,17 @@ class Crew:
         """Hand in what has ended, and wait for what to do next; None to go home."""
         with self._lock:
             if ended:
-                self._lanes.end(ended.delivery)
+                self._lanes.end(ended.delivery, _went_well(ended.attempt))
                 self._news.put(ended)
             while not (claimed := self._lanes.begin()):
                 self._out_of_work.set()
                 if self._going_home:
                     return None
                 self._more.wait()
+            if self._lanes.more:  # an attempt that went well makes way for several
+                self._more.notify()
             return claimed
+
+
+def _went_well(attempt: Attempt | None) -> bool:
+    return attempt is None or not isinstance(attempt.outcome, Failed)

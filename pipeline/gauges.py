@@ -20,6 +20,8 @@ from pipeline.store.status import Backlog
 
 Look = Callable[[], None]
 
+_BREAKERS = {"open": 2, "half-open": 1}
+
 
 class Gauges:
     """Looks from time to time until it is stopped. Looks are named for the log."""
@@ -85,6 +87,7 @@ class StoreLook:
         self._problem = ""
         self._answered_at = monotonic()
         self._sinks: set[str] = set()
+        self._spared: set[str] = set()
 
     def __call__(self) -> None:
         """Set the store's metrics. Raises `StoreUnavailable`."""
@@ -113,6 +116,7 @@ class StoreLook:
         metrics.deliveries.labels("dead").set(backlog.dead)
         metrics.rejected.set(backlog.rejected)
         metrics.disabled.set(backlog.disabled)
+        self._tell_breakers(backlog)
         by_sink = dict.fromkeys(self._sinks, 0)
         for url, count in backlog.unpublished.items():
             sink = metrics.sink(url)
@@ -120,3 +124,10 @@ class StoreLook:
         self._sinks.update(by_sink)
         for sink, count in by_sink.items():
             metrics.unpublished.labels(sink).set(count)
+
+    def _tell_breakers(self, backlog: Backlog) -> None:
+        found = dict.fromkeys(self._spared, 0)
+        found |= {each.receiver: _BREAKERS.get(each.state, 0) for each in backlog.spared}
+        self._spared = {each.receiver for each in backlog.spared}
+        for who, value in found.items():
+            self._metrics.breaker_of(who).set(value)

@@ -167,6 +167,11 @@ class Metrics(Observer):
         self.dead_letters = counter(
             "dead_letters_total", "Deliveries that were given up, by receiver.", "receiver"
         )
+        self.combined = counter(
+            "deliveries_combined_total",
+            "Deliveries that were combined into a digest, by receiver.",
+            "receiver",
+        )
         self.template_failures = counter(
             "template_failures_total",
             "Templates that failed and were passed over, by file; the log says why.",
@@ -199,8 +204,16 @@ class Metrics(Observer):
         )
         self.disabled = gauge(
             "store_disabled_actions",
-            "Actions that take nothing any more: their receiver answered 410.",
+            "Actions that take nothing any more: their receiver answered 410, or only failed for "
+            "days.",
             "livemostrecent",
+        )
+        self.breakers = gauge(
+            "receiver_breaker",
+            "2 while nothing goes to a receiver that fails, 1 while one delivery tries it, 0 "
+            "while it is only watched.",
+            "livemostrecent",
+            "receiver",
         )
 
         # --- the process
@@ -284,6 +297,14 @@ class Metrics(Observer):
             self.delivery_delay.observe(max(since_fired, 0.0))
         if dead:
             self.dead_letters.labels(known).inc()
+
+    def combined_into_digest(self, to: str, deliveries: int) -> None:
+        """Count what was combined; see `Observer`."""
+        self.combined.labels(self._receiver.of(to)).inc(deliveries)
+
+    def breaker_of(self, to: str) -> Any:
+        """The gauge of a receiver's breaker."""
+        return self.breakers.labels(self._receiver.of(to))
 
     # --- looked up from time to time ---------------------------------------------------------
 

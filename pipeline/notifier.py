@@ -15,7 +15,7 @@ in `pipeline.lanes`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, Protocol
@@ -29,13 +29,15 @@ from pipeline.notification import (
     Delivery,
     Failed,
     InProgress,
+    Notification,
     Outcome,
     Refused,
     outcome_name,
 )
 from pipeline.observer import Observer, Pulse
 from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step, next_step
-from pipeline.store.base import Outbox
+from pipeline.sparing import GuardingOutbox, Live, Sparing
+from pipeline.store.guards import News, Opened
 from pipeline.targets.base import Target, heeds_guard
 from pipeline.targets.settings import GUARD_ALL, GUARD_NONE, DeliverySettings
 from pipeline.tracing import Tracing
@@ -56,7 +58,8 @@ class TargetSource(Protocol):
 
 
 class Notifier:
-    """Delivers what is due until it is stopped. `random` gives numbers from 0 to below 1.
+    """Delivers what is due until it is stopped. `random` gives numbers from 0 to below 1; `live`
+    holds the targets' guards and fallbacks, and `plan` says where a notification of its own goes.
 
     Raises `InvalidValue` when the settings let an attempt outlive its lease.
     """
@@ -66,7 +69,7 @@ class Notifier:
     def __init__(
         self,
         *,
-        outbox: Outbox,
+        outbox: GuardingOutbox,
         targets: TargetSource,
         settings: DeliverySettings,
         clock: Callable[[], datetime],
@@ -74,6 +77,8 @@ class Notifier:
         log: Any,
         observer: Observer | None = None,
         tracing: Tracing | None = None,
+        live: Live | None = None,
+        plan: Callable[[Notification], Sequence[str]] = lambda _: (),
     ) -> None:
         _check(settings)
         self._outbox, self._targets, self._settings = outbox, targets, settings
@@ -83,11 +88,12 @@ class Notifier:
         self._delays = settings.retry_delays
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._longest_attempt = timedelta(seconds=settings.longest_attempt_seconds)
-        self._crew = Crew(
-            settings.threads, settings.per_target_concurrency, self._attempt, self._clock
-        )
+        self._sparing = Sparing(outbox, settings, log, self._observer, live, plan)
+        most = self._sparing.most_at_once
+        self._crew = Crew(settings.threads, most, self._attempt, self._clock)
         self._unrecorded: list[tuple[Delivery, Attempt, Step]] = []
         self._stops = 0
+        self._made_due = False
         self._more_for: set[str] | None = None
         """The receivers for which more may be due; None: who knows for whom."""
         self._poll_at = self._store_at = self._pause_until = monotonic()
@@ -111,10 +117,11 @@ class Notifier:
         """Attempt all that is due now, and record it; how many attempts were made. Not for use
         beside `run`."""
         attempts, self._more_for = 0, None
+        self._sparing.look_again()
         with self._crew:
             self._exchange()
-            while self._crew.in_hand:
-                attempts += self._hear(None)
+            while self._crew.in_hand or self._made_due:
+                attempts += self._hear(None if self._crew.in_hand else 0)
                 self._exchange()
         return attempts
 
@@ -150,6 +157,7 @@ class Notifier:
         now = self._clock()
         since = delivery.in_progress_since
         step = next_step(attempt.outcome, made, now, self._random(), self._delays, since)
+        self._sparing.count(delivery, attempt, now)
         self._unrecorded.append((delivery, attempt, step))
         self._observer.attempted(
             receiver(delivery.action),
@@ -176,7 +184,7 @@ class Notifier:
             if not self._stops and self._looks():
                 self._claim()
             if self._unrecorded:
-                self._outbox.finish(self._unrecorded)
+                self._take_note(self._sparing.finish(self._unrecorded))
         except StoreUnavailable as error:
             self._store_is_away(error)
             return
@@ -187,12 +195,20 @@ class Notifier:
         limit, busy, now = self._crew.wanted, self._crew.busy, self._clock()
         if not limit:
             return
-        claimed = self._outbox.claim(limit, self._lease, now, busy)
+        self._made_due = False
+        self._withdraw(self._sparing.refresh())
+        given = self._sparing.claim(self._lease, now, busy)
+        claimed = self._outbox.claim(limit, self._lease, now, busy | self._sparing.held)
         if len(claimed) < limit:
-            self._more_for = busy  # all that is due for others has been taken
+            self._more_for = busy.union(given.more_for)  # all else that is due has been taken
+        claimed = [*given.deliveries, *claimed]
         begin_by = now + self._lease - self._longest_attempt
         self._crew.add(Claimed(delivery, begin_by) for delivery in claimed)
-        self._poll_at = monotonic() + self._quiet_seconds(now, bool(claimed))
+        quiet = self._quiet_seconds(now, bool(claimed))
+        for look_at in (given.look_at, self._sparing.next_probe()):
+            if look_at:
+                quiet = min(quiet, max((look_at - now).total_seconds(), _LOOK_AGAIN_SECONDS))
+        self._poll_at = monotonic() + quiet
 
     def _quiet_seconds(self, now: datetime, claimed: bool) -> float:
         """How long until something may be due that nobody wakes us for, such as a retry."""
@@ -252,6 +268,18 @@ class Notifier:
             self._log.warning("notifier.not_drained", deliveries=left, then="delivered again")
 
     # --- the store ---------------------------------------------------------------------------
+
+    def _take_note(self, news: Sequence[News]) -> None:
+        """Of what came of the attempts that were recorded."""
+        if not news:
+            return
+        self._withdraw([each.receiver for each in news if isinstance(each, Opened)])
+        self._made_due, self._more_for = True, None
+
+    def _withdraw(self, receivers: Collection[str]) -> None:
+        """Give back what waits for receivers that are to be left alone."""
+        for receiver_ in receivers:
+            self._release(self._crew.withdraw(receiver_))
 
     def _release(self, deliveries: list[Delivery]) -> None:
         if not deliveries:

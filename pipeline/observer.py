@@ -50,6 +50,9 @@ class Observer:
     def template_failed(self, file: str) -> None:
         """A template could not be used, and another was used in its place."""
 
+    def combined_into_digest(self, to: str, deliveries: int) -> None:
+        """So many deliveries to this receiver were combined into one digest."""
+
 
 class Pulse:
     """When a loop last came round; who looks from outside sees whether it is stuck.

@@ -8,6 +8,9 @@ of the change, as publications; whichever process listens brings them to their p
 They may come in again as notifications like any other. An alarm may be about them; but what such
 an alarm does is not told: two alarms would otherwise tell each other of each other for ever.
 
+What becomes of targets is told as well: `target.disabled` and `target.recovered`, which Aodh does
+not have.
+
 Pure. Called by the store.
 """
 
@@ -16,6 +19,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pipeline.event import Event, TraitType, TraitValue
@@ -25,6 +29,9 @@ EVENT_TYPES = frozenset(
     {"alarm.creation", "alarm.rule_change", "alarm.state_transition", "alarm.deletion"}
 )
 
+NOTIFIER = "tocsin.notifier"
+"""Who says what becomes of targets."""
+
 
 @dataclass(frozen=True, slots=True)
 class SelfNotificationSettings:
@@ -32,9 +39,9 @@ class SelfNotificationSettings:
 
     publishers: tuple[str, ...] = option(
         (),
-        "Where to tell that an alarm was created, changed or deleted, or that its state changed: "
-        "URLs of publishers, as in the pipelines file. oslo:// tells it on the bus as Aodh does "
-        "(exchange aodh, queue notifications.info), log:// in the log.",
+        "Where to tell that an alarm was created, changed or deleted, that its state changed, or "
+        "that a target was disabled: URLs of publishers, as in the pipelines file. oslo:// tells "
+        "it on the bus as Aodh does (exchange aodh, queue notifications.info), log:// in the log.",
     )
 
 
@@ -58,6 +65,32 @@ def self_notification(entry: Mapping[str, Any], publisher_id: str) -> Event:
         "ctxt": {"project_id": entry["on_behalf_of"]},
     }
     return Event(entry["event_id"], event_type, entry["timestamp"], values, types, raw)
+
+
+def target_disabled(event_id: str, at: datetime, fields: Mapping[str, Any]) -> Event:
+    """The event that tells that a target, or an action, is told nothing any more."""
+    return _of_target(event_id, "target.disabled", "error", at, fields)
+
+
+def target_recovered(event_id: str, at: datetime, fields: Mapping[str, Any]) -> Event:
+    """The event that tells that a receiver which was left alone takes deliveries again."""
+    return _of_target(event_id, "target.recovered", "info", at, fields)
+
+
+def _of_target(
+    event_id: str, event_type: str, priority: str, at: datetime, fields: Mapping[str, Any]
+) -> Event:
+    values: dict[str, TraitValue] = {"service": NOTIFIER, "priority": priority}
+    values |= {name: str(value) for name, value in fields.items()}
+    types = dict.fromkeys(values, TraitType.TEXT)
+    raw = {
+        "publisher_id": NOTIFIER,
+        "priority": priority,
+        "event_type": event_type,
+        "payload": dict(fields),
+        "ctxt": {},
+    }
+    return Event(event_id, event_type, at, values, types, raw)
 
 
 def _traits(

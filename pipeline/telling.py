@@ -6,7 +6,7 @@ before it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
 from datetime import datetime
 from functools import cached_property
@@ -149,6 +149,8 @@ class Telling:
             log=self._log.bind(),
             observer=observer,
             tracing=tracing,
+            live=self.live,
+            plan=self._actions_of,
         )
 
     def arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
@@ -169,3 +171,6 @@ class Telling:
     def _targets(self, entries: LiveRouting) -> Targets:
         tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
         return Targets(tools, entries, self._look_up)
+
+    def _actions_of(self, notification: Notification) -> Sequence[str]:
+        return self.planner.planned(notification, (), self._clock()).actions

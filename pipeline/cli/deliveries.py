@@ -27,7 +27,7 @@ from pipeline.notification import (
 )
 from pipeline.store.base import DeliveryRecord
 
-STATES = ("pending", "delivered", "dead")
+STATES = ("pending", "delivered", "dead", "digested")
 COLUMNS = (
     "delivery_id",
     "state",
@@ -52,6 +52,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only to this server, whatever the path: https://host:port."),
         click.option("--outcome", type=click.Choice(OUTCOME_NAMES),
                      help="Only those with an attempt that ended so."),
+        click.option("--digest", "digest_id", metavar="DELIVERY_ID",
+                     help="Only those that this digest tells of."),
         click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True,
                      help="At most so many."),
     )  # fmt: skip
@@ -64,7 +66,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def delivery() -> None:
     """Look at deliveries: notifications on their way to an action.
 
-    A delivery is pending, delivered or dead. Every attempt is recorded.
+    A delivery is pending, delivered, dead, or digested: told in a digest, among others. Every
+    attempt is recorded.
     """
 
 
@@ -148,6 +151,8 @@ def details(
         "due_at": times.shown(record.due_at),
         "finished_at": times.shown(record.finished_at),
         "last_error": record.last_error,
+        "digest_id": record.digest_id,
+        "fallback_for": record.fallback_for,
         "progress": _progress(delivery.progress),
         "attempts": Shown(
             [_attempt(attempt) for attempt in attempts], "\n".join(map(_line, attempts))

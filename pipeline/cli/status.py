@@ -8,9 +8,11 @@ from typing import Any
 import click
 
 from pipeline.app import Application
+from pipeline.cli import times
 from pipeline.cli.base import pass_application
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.masking import mask_url
+from pipeline.store.guards import SparedReceiver
 from pipeline.store.status import Counts
 
 _LATELY = timedelta(minutes=5)
@@ -25,7 +27,8 @@ def status(application: Application, costly: bool, output: Output) -> None:
 
     `oldest_due` is the delivery that has waited longest beyond its time: if that grows, no
     notifier runs, or too few. `transitions_last_5_minutes` counts up to 1,000.
-    Dead deliveries, rejected events and disabled actions want a person.
+    Dead deliveries, rejected events and disabled actions want a person. `spared_receivers` have
+    failed lately; to one that is open nothing goes but a try now and then.
 
     \b
     Examples:
@@ -63,8 +66,28 @@ def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:
         "deliveries_pending": deliveries.get("pending", 0),
         "deliveries_delivered": deliveries.get("delivered", 0),
         "deliveries_dead": deliveries.get("dead", 0),
+        "deliveries_digested": deliveries.get("digested", 0),
         "oldest_due_seconds": round(late, 1),
         "rejected_events": counts.rejected,
         "unpublished_events": counts.unpublished_events,
         "disabled_actions": Shown(disabled, "\n".join(map(": ".join, disabled.items()))),
+        "spared_receivers": Shown(
+            {each.receiver: _spared(each) for each in counts.spared},
+            "\n".join(_spared_line(each) for each in counts.spared),
+        ),
     }
+
+
+def _spared(each: SparedReceiver) -> dict[str, Any]:
+    return {
+        "state": each.state,
+        "since": times.shown(each.since),
+        "next_try": times.shown(each.probe_at),
+        "last_error": each.last_error,
+    }
+
+
+def _spared_line(each: SparedReceiver) -> str:
+    """`https://receiver.example:8443: open since 2026-01-02T12:00:00Z: 503`."""
+    since = f" since {times.shown(each.since)}" if each.since else ""
+    return f"{each.receiver}: {each.state}{since}: {each.last_error}"

@@ -11,6 +11,7 @@ from pipeline.cli import completion, entries, target_options
 from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
 from pipeline.cli.output import Output, output_options
 from pipeline.entries import found
+from pipeline.masking import mask_url
 from pipeline.notification import (
     Delivered,
     InProgress,
@@ -21,6 +22,18 @@ from pipeline.notification import (
 from pipeline.targets import types as target_types
 
 _KIND = "target"
+
+
+def _guards(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> Any:
+    """What was given as a mapping; None where nothing was."""
+    parted = [each.partition("=") for each in given]
+    for key, equals, value in parted:
+        if not (equals and value.strip()):
+            raise click.BadParameter(
+                f"{key!r} has no value. Give KEY=VALUE, such as storm=20/60s."
+            )
+    found = {key.strip(): value.strip() for key, _, value in parted}
+    return {key: int(v) if v.isdecimal() else v for key, v in found.items()} or None
 
 
 def _properties(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,6 +59,15 @@ def _properties(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="NAME",
             shell_complete=completion.entries("target"),
             help="The target that takes what this one could not deliver.",
+        ),
+        click.option(
+            "--guard",
+            "guards",
+            multiple=True,
+            metavar="KEY=VALUE",
+            callback=_guards,
+            help="How it is spared: concurrency=2, rate-limit=10/1m, storm=20/60s or storm=off. "
+            "May be given several times; all that were given before are replaced.",
         ),
     )
     command = entries.entry_options(command)
@@ -128,6 +150,29 @@ def update(
 entries.add_common(
     target, _KIND, ("name", "type", "filter", "fallback", "disable", "origin", "comment")
 )
+
+
+@target.command()
+@click.argument(
+    "receiver", metavar="NAME|ACTION|RECEIVER", shell_complete=completion.entries(_KIND)
+)
+@pass_application
+def enable(app: Application, receiver: str) -> None:
+    """Tell again who was disabled, or is left alone because it failed.
+
+    NAME is a target's; an action is as the alarm has it, a receiver as `tocsin status` shows it.
+    What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`.
+
+    \b
+    Examples:
+      tocsin target enable ci
+      tocsin target enable https://receiver.example:8443
+    """
+    action = receiver if ":" in receiver else f"target:{receiver}"
+    changed, shown = app.store.enable(action), mask_url(action)
+    click.echo(
+        f"{shown} is told again." if changed else f"{shown} was neither disabled nor spared."
+    )
 
 
 @target.command()

@@ -14,7 +14,8 @@ from pipeline.alarms.alarm import Alarm
 from pipeline.masking import MASK, has_plain_host
 
 _LONGEST_HOST: Final = 253
-_NAMED: Final = "target"
+NAMED: Final = "target"
+"""The scheme of an action that leads to a target which has a name."""
 
 
 def scheme(action: str) -> str:
@@ -38,7 +39,7 @@ def is_guarded(alarm: Alarm, action: str) -> bool:
 
     A target that has a name leads where an admin said; who may use it is another question.
     """
-    return alarm.guarded and named(action, _NAMED) is None
+    return alarm.guarded and named(action, NAMED) is None
 
 
 @lru_cache(maxsize=10_000)
@@ -49,8 +50,8 @@ def receiver(action: str) -> str:
     nor path nor query are part of it, as each may hold a secret; nor is the host of a scheme that
     is not known, which is only told apart: `tgram://***1f0c93a2`.
     """
-    if name := named(action, _NAMED):
-        return f"{_NAMED}:{name}"
+    if name := named(action, NAMED):
+        return f"{NAMED}:{name}"
     try:
         parts = urlsplit(action.strip())
         port = f":{parts.port}" if parts.port is not None else ""

@@ -17,6 +17,7 @@ from marshmallow.validate import Length
 
 from pipeline import severity
 from pipeline.dispatch.entries import FilterEntry, GroupEntry, MatcherEntry, TargetEntry
+from pipeline.dispatch.guards import GuardsSchema
 from pipeline.dispatch.rules import rules_of
 from pipeline.errors import InvalidValue
 from pipeline.registry import one_of
@@ -65,6 +66,12 @@ def _check_mode(value: str) -> None:
         raise ValidationError(f"unknown mode {value!r}. {one_of(value, _MODES)}")
 
 
+def _check_guards(document: Mapping[str, Any]) -> None:
+    if problems := GuardsSchema().validate(document):
+        said = [f"{name}: {text}" for name, texts in problems.items() for text in texts]
+        raise ValidationError(said)
+
+
 class _EntrySchema(StrictSchema):
     """What all entries have."""
 
@@ -81,7 +88,7 @@ class TargetSchema(_EntrySchema):
     type = fields.String(required=True, error_messages=_MISSING)
     filter = fields.String(load_default="")
     fallback = fields.String(load_default="")
-    guards = fields.Dict(keys=fields.String(), load_default=dict)
+    guards = fields.Dict(keys=fields.String(), load_default=dict, validate=_check_guards)
 
     def __init__(self, check: OptionsCheck) -> None:
         self._check = check

@@ -15,8 +15,10 @@ from typing import Any, Protocol
 
 from pipeline.alarms.alarm import Alarm, State, Transition
 from pipeline.event import Event
+from pipeline.guards import Heard
 from pipeline.notification import Attempt, Delivery, Notification
 from pipeline.retry import Step
+from pipeline.store.guards import Guarding, News
 
 # --- events in -------------------------------------------------------------------------------
 
@@ -183,7 +185,11 @@ class Alarms(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRecord:
-    """A delivery as people see it. `state` is pending, delivered or dead."""
+    """A delivery as people see it. `state` is pending, delivered, dead or digested.
+
+    `digest_id` is the delivery that tells of it among others, `fallback_for` the dead letter in
+    whose place it came; `''` for none.
+    """
 
     delivery_id: str
     notification_id: str
@@ -197,6 +203,8 @@ class DeliveryRecord:
     due_at: datetime | None
     finished_at: datetime | None
     last_error: str
+    digest_id: str = ""
+    fallback_for: str = ""
 
 
 class Outbox(Protocol):
@@ -208,15 +216,23 @@ class Outbox(Protocol):
         """Take due deliveries, oldest first; nobody else gets them until the lease ends.
 
         Those for a `busy` receiver (`dispatch.receiver(action)`) are left for later, so that one
-        that hangs does not stand before the others, however many wait for it (delivery 8).
+        that hangs does not stand before the others, however many wait for it (delivery 8). So are
+        those for a receiver whose breaker is open.
         """
 
-    def finish(self, results: Sequence[tuple[Delivery, Attempt, Step]]) -> None:
+    def finish(
+        self,
+        results: Sequence[tuple[Delivery, Attempt, Step]],
+        heard: Mapping[str, Heard] = ...,
+        guarding: Guarding | None = None,
+    ) -> Sequence[News]:
         """Record each attempt, and the step that follows it, in one transaction.
 
         A step other than Done is ignored for a delivery whose lease another notifier now holds.
         An attempt whose outcome is `Refused(gone=True)` disables its action. The same result told
         again changes nothing. What an outcome left as progress is kept for the next attempt.
+        `heard` of each receiver is added to its breaker; by `guarding`, fallbacks take what died.
+        What came of that is returned.
         """
 
     def next_due(self, after: datetime) -> datetime | None:
@@ -239,11 +255,13 @@ class Outbox(Protocol):
         action: str | None = None,
         receiver: str | None = None,
         outcome: str | None = None,
+        digest_id: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
         """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
-        `receiver` is what `dispatch.receiver` makes of their action.
+        `receiver` is what `dispatch.receiver` makes of their action; `digest_id` the delivery that
+        tells of them.
         """
 
     def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:

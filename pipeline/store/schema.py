@@ -10,7 +10,9 @@ JSON documents are text (`documents.to_json`).
     revision, deleted_alarm   what people changed, for workers to follow
     routing_entry             targets, groups, filters and matchers
     applied_item              which of these, and which alarms, came from files
-    disabled_action           receivers that said 410
+    disabled_action           actions and receivers that are told nothing any more
+    receiver_breaker          receivers that have failed lately, and what is done about it
+    receiver_pace             targets that are to be told less: where they stand
     rejected_event            messages that are no events
     publication               events that a publisher did not take
     event ──< event_trait     the archive: events as documents, their traits to find them by
@@ -173,6 +175,7 @@ notification = Table(
 )
 
 _PENDING, _DEAD = text("state = 'pending'"), text("state = 'dead'")
+_DIGESTED = text("digest_id IS NOT NULL")
 
 delivery = Table(
     "delivery",
@@ -182,7 +185,7 @@ delivery = Table(
     Column("action", WireText, nullable=False),
     # Whom the action is for (`dispatch.receiver`), so that a claim can pass over a busy one.
     Column("receiver", WireKey, nullable=False),
-    # pending, delivered or dead
+    # pending, delivered, dead or digested
     Column("state", PlainText, nullable=False),
     # Attempts recorded, and those of them that the schedule does not count: made before a person
     # started it afresh, or such as found the receiver at work.
@@ -201,10 +204,19 @@ delivery = Table(
     Column("in_progress_since", Instant),
     # Whether the outbound guard looks at it (delivery 9): its action is such an alarm's own.
     Column("guarded", Boolean),
+    # The delivery that tells of this one among others; and the one in whose place this one came.
+    Column("digest_id", PlainText),
+    Column("fallback_for", PlainText),
     Index("ix_delivery_due", "due_at", postgresql_where=_PENDING, sqlite_where=_PENDING),
     Index("ix_delivery_dead", "finished_at", postgresql_where=_DEAD, sqlite_where=_DEAD),
     Index("ix_delivery_notification_id", "notification_id"),
     Index("ix_delivery_created_at", "created_at"),
+    Index(
+        "ix_delivery_digest_id",
+        "digest_id",
+        postgresql_where=_DIGESTED,
+        sqlite_where=_DIGESTED,
+    ),
 )
 
 attempt = Table(
@@ -230,6 +242,33 @@ disabled_action = Table(
     Column("action", WireText, nullable=False),
     Column("reason", WireText, nullable=False),
     Column("disabled_at", Instant, nullable=False),
+)
+
+# Only of receivers that have failed: those that work cost nothing. See `guards.breaker.Breaker`.
+receiver_breaker = Table(
+    "receiver_breaker",
+    metadata,
+    Column("receiver", WireKey, primary_key=True),
+    # Attempts and failures by slot of time, as JSON.
+    Column("lately", PlainText, nullable=False),
+    Column("failing_since", Instant),
+    Column("failures", Integer, nullable=False),
+    Column("last_error", WireText, nullable=False),
+    Column("open_since", Instant),
+    Column("probe_at", Instant),
+    Column("probe", PlainText, nullable=False),
+    Column("updated_at", Instant, nullable=False),
+)
+
+# Only of targets that have a rate limit or a storm guard. See `guards.pace.Pace`.
+receiver_pace = Table(
+    "receiver_pace",
+    metadata,
+    Column("receiver", WireKey, primary_key=True),
+    Column("full_at", Instant),
+    Column("window_from", Instant),
+    Column("told", Integer, nullable=False),
+    Column("storming", Boolean, nullable=False),
 )
 
 # --- events in -------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from pipeline.store.guards import SparedReceiver
+
 
 @dataclass(frozen=True, slots=True)
 class Counts:
@@ -26,6 +28,7 @@ class Counts:
     disabled_actions: Mapping[str, str]
     revision: int
     unpublished_events: int = 0
+    spared: Sequence[SparedReceiver] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Backlog:
     disabled: int
     unpublished: Mapping[str, int]
     oldest_due: datetime | None
+    spared: Sequence[SparedReceiver] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from pipeline.guards import BreakerRules
 from pipeline.options import option
 from pipeline.retry import DEFAULT_DELAYS
 
@@ -110,6 +111,43 @@ class DeliverySettings:
         "The delays after the first failure, the second, and so on; then a dead letter.",
         minimum=0,
     )
+    breaker_failures: float = option(
+        0.7,
+        "From this share of failures on, a receiver is left alone and only tried now and then;"
+        " above 1: never.",
+        minimum=0.01,
+    )
+    breaker_attempts: int = option(
+        10, "Of how many attempts at least, within the time that follows.", minimum=1
+    )
+    breaker_window_seconds: float = option(
+        300.0, "Over which time failures and attempts are counted.", minimum=1
+    )
+    breaker_pause_seconds: float = option(
+        30.0,
+        "How long a receiver is left alone before one delivery tries whether it takes anything.",
+        minimum=0.1,
+    )
+    disable_after_days: float = option(
+        5.0,
+        "A receiver that only failed for so long is disabled: what is for it becomes a dead letter"
+        " at once, until `tocsin dead-letter replay` or `tocsin target enable`. 0: never.",
+        minimum=0,
+    )
+    fallback: str = option(
+        "",
+        "The target that takes what another could not deliver and that has no fallback of its own:"
+        " its name, or an action.",
+    )
+    storm: str = option(
+        "20/60s",
+        "From how many notifications in which time on a target that tells people gets them as one"
+        " digest for each such time; `off`: never. A target's own `guards` go before it.",
+    )
+    storm_types: tuple[str, ...] = option(
+        ("apprise", "gotify", "sendmail", "slack", "smtp"),
+        "The types of targets that tell people, for which `storm` holds.",
+    )
     poll_seconds: float = option(
         1.0,
         "How often to look for what is due when nothing wakes the notifier, which what is written"
@@ -137,6 +175,18 @@ class DeliverySettings:
     def retry_delays(self) -> tuple[timedelta, ...]:
         """The delays as time spans."""
         return tuple(timedelta(seconds=seconds) for seconds in self.retry_delays_seconds)
+
+    @property
+    def breaker_rules(self) -> BreakerRules:
+        """When a receiver is left alone, and when it is given up."""
+        days = self.disable_after_days
+        return BreakerRules(
+            share=self.breaker_failures,
+            attempts=self.breaker_attempts,
+            window=timedelta(seconds=self.breaker_window_seconds),
+            pause=timedelta(seconds=self.breaker_pause_seconds),
+            disable_after=timedelta(days=days) if days else None,
+        )
 
     @property
     def longest_attempt_seconds(self) -> float:

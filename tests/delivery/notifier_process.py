@@ -21,6 +21,7 @@ QUICK = DeliverySettings(
     lease_seconds=1.0,
     retry_delays_seconds=(0.1,) * 50,
     poll_seconds=0.05,
+    breaker_pause_seconds=0.1,
 )
 
 

@@ -29,6 +29,7 @@ from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
+from pipeline.store.sql.spared import SqlSpared
 from pipeline.store.sql.status import SqlStatus
 from pipeline.store.status import Status
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from pipeline.store import base
     from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
+    from pipeline.store.guards import GuardedOutbox
     from pipeline.store.retention import Retention
     from pipeline.store.routing import RoutingEntries, RoutingSource, Sealer
 
@@ -63,6 +65,7 @@ class SqlStore(
     SqlApplying,
     SqlAlarmSearch,
     SqlOutbox,
+    SqlSpared,
     SqlClock,
     SqlDeliveries,
     SqlArrivals,
@@ -138,8 +141,10 @@ if TYPE_CHECKING:
     def _routing_side(store: SqlStore) -> tuple[RoutingEntries, RoutingSource, Applying]:
         return store, store, store
 
-    def _deliveries_side(store: SqlStore) -> tuple[base.Outbox, base.ArrivalSource, Retention]:
-        return store, store, store
+    def _deliveries_side(
+        store: SqlStore,
+    ) -> tuple[base.Outbox, GuardedOutbox, base.ArrivalSource, Retention]:
+        return store, store, store, store
 
     def _peoples_side(
         store: SqlStore,

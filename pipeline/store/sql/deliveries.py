@@ -15,7 +15,8 @@ from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
-from pipeline.store.sql.outbox import delivery_from, disabled_reasons, enable
+from pipeline.store.sql.disabled import disabled_reasons, enable
+from pipeline.store.sql.outbox import delivery_from
 from pipeline.store.sql.part import Part
 
 _delivery, _notification, _attempt = (
@@ -23,7 +24,7 @@ _delivery, _notification, _attempt = (
     schema.notification.c,
     schema.attempt.c,
 )
-_STATES = ("pending", "delivered", "dead")
+_STATES = ("pending", "delivered", "dead", "digested")
 _PURGED_AT_A_TIME = 1_000
 
 _EVERYTHING = select(
@@ -56,11 +57,13 @@ class SqlDeliveries(Part):
         action: str | None = None,
         receiver: str | None = None,
         outcome: str | None = None,
+        digest_id: str | None = None,
         limit: int = 100,
     ) -> list[DeliveryRecord]:
         """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
-        `receiver` is what `dispatch.receiver` makes of their action.
+        `receiver` is what `dispatch.receiver` makes of their action; `digest_id` the delivery that
+        tells of them.
         """
         _check_choice("state", state, _STATES)
         _check_choice("outcome", outcome, OUTCOME_NAMES)
@@ -70,6 +73,7 @@ class SqlDeliveries(Part):
             (_notification.message_id, message_id),
             (_delivery.action, action),
             (_delivery.receiver, receiver),
+            (_delivery.digest_id, digest_id),
         )
         if outcome is not None:
             of_delivery = _attempt.delivery_id == _delivery.delivery_id
@@ -118,9 +122,10 @@ class SqlDeliveries(Part):
         statement = update(schema.delivery).where(*chosen).values(again)
         with self._database.write() as connection:
             actions = set(connection.scalars(select(_delivery.action).where(*chosen).distinct()))
+            count = int(connection.execute(statement).rowcount)
             enable(connection, actions | ({action} if action else set()))
             announce_deliveries(connection)
-            return int(connection.execute(statement).rowcount)
+            return count
 
     def purge_dead(
         self,
@@ -195,4 +200,6 @@ def _record(row: Any) -> DeliveryRecord:
         due_at=row.due_at,
         finished_at=row.finished_at,
         last_error=row.last_error,
+        digest_id=row.digest_id or "",
+        fallback_for=row.fallback_for or "",
     )

@@ -232,7 +232,7 @@ _OLD: Mapping[Kept, tuple[Table, Callable[[datetime], list[ColumnElement[bool]]]
         schema.delivery,
         # None is finished before it is made, and by that there is an index.
         lambda before: [
-            _delivery.state == "delivered",
+            _delivery.state.in_(("delivered", "digested")),
             _delivery.created_at < before,
             _delivery.finished_at < before,
         ],

@@ -12,11 +12,13 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, func, select
 from pipeline.alarms.alarm import State
 from pipeline.store import schema
 from pipeline.store.documents import from_json
+from pipeline.store.guards import SparedReceiver, spared
+from pipeline.store.sql.breakers import all_breakers
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import Revision, present_revision
 from pipeline.store.status import Backlog, Counts, Fired, ReceiverLoad, Recent
 
-_DELIVERY_STATES = ("pending", "delivered", "dead")
+_DELIVERY_STATES = ("pending", "delivered", "dead", "digested")
 
 _TRANSITIONS_LOOKED_AT, _DELIVERIES_LOOKED_AT, _PENDING_LOOKED_AT = 1_000, 2_000, 10_000
 _SHOWN = 20
@@ -48,7 +50,12 @@ class SqlStatus(Part):
                 disabled_actions={row.action: row.reason for row in connection.execute(reasons)},
                 revision=present_revision(connection, Revision.ALARMS),
                 unpublished_events=int(connection.scalar(unpublished) or 0),
+                spared=self._spared(connection),
             )
+
+    def _spared(self, connection: Connection) -> list[SparedReceiver]:
+        now = self._clock()
+        return [spared(who, each, now) for who, each in sorted(all_breakers(connection).items())]
 
     def backlog(self) -> Backlog:
         """What waits, at a bounded cost: an index is read, and no more of it than is counted."""
@@ -66,6 +73,7 @@ class SqlStatus(Part):
                 disabled=_count_some(connection, schema.disabled_action.c.disabled_at),
                 unpublished={url: int(n) for url, n in connection.execute(waiting)},
                 oldest_due=connection.scalar(oldest),
+                spared=self._spared(connection),
             )
 
     def recent(self, since: datetime) -> Recent:

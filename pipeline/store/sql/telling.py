@@ -31,9 +31,19 @@ def tell(
     new_id: Callable[[], str],
 ) -> None:
     """Keep, for each publisher, an event for each of these rows of history."""
-    if not publishers or not history:
-        return
-    events = [self_notification(row, publisher_id) for row in history]
+    if publishers and history:
+        events = [self_notification(row, publisher_id) for row in history]
+        publish(connection, publishers, events, now, new_id)
+
+
+def publish(
+    connection: Connection,
+    publishers: Sequence[str],
+    events: Sequence[Event],
+    now: datetime,
+    new_id: Callable[[], str],
+) -> None:
+    """Keep these events for each publisher."""
     portions = [
         tuple(events[start : start + _EVENTS_IN_A_PUBLICATION])
         for start in range(0, len(events), _EVENTS_IN_A_PUBLICATION)

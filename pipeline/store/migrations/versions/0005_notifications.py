@@ -26,6 +26,7 @@ def upgrade() -> None:
     op.add_column("delivery", sa.Column("in_progress_since", INSTANT))
     op.add_column("alarm", sa.Column("guarded", sa.Boolean))
     op.add_column("delivery", sa.Column("guarded", sa.Boolean))
+    _create_guards()
 
 
 def downgrade() -> None:
@@ -50,4 +51,37 @@ def _create_applied_items() -> None:
         sa.Column("kind", PLAIN_TEXT, primary_key=True),
         sa.Column("id", PLAIN_TEXT, primary_key=True),
         sa.Column("owner", PLAIN_TEXT, nullable=False),
+    )
+
+
+def _create_guards() -> None:
+    op.create_table(
+        "receiver_breaker",
+        sa.Column("receiver", PLAIN_TEXT, primary_key=True),
+        sa.Column("lately", PLAIN_TEXT, nullable=False),
+        sa.Column("failing_since", INSTANT),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("last_error", PLAIN_TEXT, nullable=False),
+        sa.Column("open_since", INSTANT),
+        sa.Column("probe_at", INSTANT),
+        sa.Column("probe", PLAIN_TEXT, nullable=False),
+        sa.Column("updated_at", INSTANT, nullable=False),
+    )
+    op.create_table(
+        "receiver_pace",
+        sa.Column("receiver", PLAIN_TEXT, primary_key=True),
+        sa.Column("full_at", INSTANT),
+        sa.Column("window_from", INSTANT),
+        sa.Column("told", sa.Integer, nullable=False),
+        sa.Column("storming", sa.Boolean, nullable=False),
+    )
+    op.add_column("delivery", sa.Column("digest_id", PLAIN_TEXT))
+    op.add_column("delivery", sa.Column("fallback_for", PLAIN_TEXT))
+    digested = sa.text("digest_id IS NOT NULL")
+    op.create_index(
+        "ix_delivery_digest_id",
+        "delivery",
+        ["digest_id"],
+        postgresql_where=digested,
+        sqlite_where=digested,
     )
