@@ -209,7 +209,8 @@ def _processes(processes: Sequence[Process]) -> RenderableType:
 
 
 def _receivers(receivers: Sequence[ReceiverLoad]) -> RenderableType:
-    table = _table("receiver", "waiting", "delivered", "failed", "refused", "mean", "slowest")
+    columns = ("waiting", "delivered", "failed", "refused", "mean", "slowest", "breaker")
+    table = _table("receiver", *columns)
     for load in receivers:
         counts = load.attempts
         slow = "bold red" if load.mean_seconds > _SLOW_SECONDS else ""
@@ -221,6 +222,7 @@ def _receivers(receivers: Sequence[ReceiverLoad]) -> RenderableType:
             *(Text(str(count), style="red" if count else "") for count in bad.values()),
             Text(_seconds(load.mean_seconds) if counts else "", style=slow),
             _seconds(load.slowest_seconds) if counts else "",
+            Text(load.breaker, style="bold red" if load.breaker == "open" else "yellow"),
         )
     return _or_else(table, "no delivery in the last 5 minutes")
 

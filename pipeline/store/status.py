@@ -62,13 +62,17 @@ class Fired:
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLoad:
-    """What lately became of the deliveries to one receiver, and how many wait for it."""
+    """What lately became of the deliveries to one receiver, and how many wait for it.
+
+    `breaker` is `open`, `half-open` or `failing`, `''` for who has not failed.
+    """
 
     receiver: str
     attempts: Mapping[str, int]
     mean_seconds: float
     slowest_seconds: float
     waiting: int
+    breaker: str = ""
 
 
 @dataclass(frozen=True, slots=True)

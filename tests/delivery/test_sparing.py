@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -500,3 +503,50 @@ def test_a_bounded_target_that_fails_is_left_alone_as_well(
     assert tried <= 15
     assert store.breakers()["target:mail"].is_open
     assert notify.run_once() == 1
+
+
+def test_kill_9_while_a_storm_is_combined_loses_nothing(database_url: str) -> None:
+    """Two processes combine at once and are killed: what is digested names a digest that is
+    there and counts it, all else still waits."""
+    script = str(Path(__file__).with_name("digesting_process.py"))
+    ids: list[str] = []
+    with SqlStore.open(DatabaseSettings(url=database_url)) as store:
+        for round_ in range(3):
+            pair = [
+                subprocess.Popen([sys.executable, script, database_url], stdout=subprocess.PIPE)
+                for _ in range(2)
+            ]
+            for process in pair:
+                assert process.stdout is not None
+                assert process.stdout.readline() == b"ready\n"
+            wanted = 2 * (round_ + 1)
+            while len(_digests(store)) < wanted:
+                assert all(process.poll() is None for process in pair)
+                ids += _send(store, "target:mail", 5)
+            for process in pair:
+                process.kill()
+                process.wait(30)
+                assert process.stdout is not None
+                process.stdout.close()
+
+        records = store.deliveries(limit=100_000)
+        by_id = {record.delivery_id: record for record in records}
+        combined = [record for record in records if record.state == "digested"]
+        counted = Counter(record.digest_id for record in combined)
+        assert counted == _digests(store)
+        assert all(by_id[digest].state == "pending" for digest in counted)
+        told = Counter(record.notification_id for record in records)
+        assert all(told[one] == 1 for one in ids)
+        assert {r.state for r in records if r.notification_id in set(ids)} <= {
+            "pending",
+            "digested",
+        }
+
+
+def _digests(store: SqlStore) -> dict[str, int]:
+    """How many each digest says that it tells of, by its delivery."""
+    found = {}
+    for digest_id in {record.digest_id for record in store.deliveries(limit=100_000)} - {""}:
+        _, delivery, _ = store.delivery(digest_id)
+        found[digest_id] = delivery.notification.fields["count"]
+    return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +80,8 @@ class SqlStatus(Part):
         """What happened since then: the last thousand transitions, two thousand deliveries."""
         with self._database.read() as connection:
             lines = _transitions(connection, since)
-            receivers = _receivers(connection, since)
+            breakers = {each.receiver: each.state for each in self._spared(connection)}
+            receivers = _receivers(connection, since, breakers)
         newest, oldest = (lines[0].timestamp, lines[-1].timestamp) if lines else (since, since)
         looked_at = len(lines) == _TRANSITIONS_LOOKED_AT
         seconds = ((newest - oldest) if looked_at else (self._clock() - since)).total_seconds()
@@ -126,7 +127,9 @@ def _fired(lines: Sequence[Any]) -> list[Fired]:
     ]
 
 
-def _receivers(connection: Connection, since: datetime) -> list[ReceiverLoad]:
+def _receivers(
+    connection: Connection, since: datetime, breakers: Mapping[str, str]
+) -> list[ReceiverLoad]:
     delivery, attempt = schema.delivery.c, schema.attempt.c
     last = (
         select(delivery.delivery_id, delivery.receiver)
@@ -159,6 +162,7 @@ def _receivers(connection: Connection, since: datetime) -> list[ReceiverLoad]:
             mean_seconds=total[who] / max(sum(counts.values()), 1),
             slowest_seconds=slowest.get(who, 0.0),
             waiting=waiting.get(who, 0),
+            breaker=breakers.get(who, ""),
         )
         for who, counts in attempts.items()
     ]
