@@ -76,8 +76,17 @@ class _Work:
     alarms: dict[str, tuple[Item, Alarm, Alarm | None]] = field(default_factory=dict)
     entries: dict[str, tuple[Item, Entry]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    named: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """The names and projects of alarms so far, and whether all of each had their ids."""
+    by_id: dict[str, Alarm] = field(default_factory=dict)
+    by_name: dict[tuple[str, Any], list[Alarm]] = field(default_factory=dict)
     pruned_alarms: list[Alarm] = field(default_factory=list)
     pruned_entries: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for alarm in self.present.alarms:
+            self.by_id[alarm.alarm_id] = alarm
+            self.by_name.setdefault((alarm.name, alarm.project_id), []).append(alarm)
 
     def take(self, item: Item) -> None:
         try:
@@ -102,18 +111,18 @@ class _Work:
 
     def _named_twice(self, alarm: Alarm, item: Item) -> bool:
         """Whether another one of the same name and project goes without an id, or this one."""
-        return any(
-            (alarm.name, alarm.project_id) == (other.name, other.project_id)
-            and not (item.data.get("alarm_id") and theirs.data.get("alarm_id"))
-            for theirs, other, _ in self.alarms.values()
-        )
+        key = (alarm.name, alarm.project_id)
+        with_ids = bool(item.data.get("alarm_id")) and self.named.get(key, True)
+        twice = key in self.named and not with_ids
+        self.named[key] = with_ids
+        return twice
 
     def _alarm_of(self, item: Item) -> Alarm | None:
         """The present alarm that an item is about. Raises `InvalidValue` if it may be several."""
         if alarm_id := item.data.get("alarm_id"):
-            return next((each for each in self.present.alarms if each.alarm_id == alarm_id), None)
-        wanted = (item.name, item.data.get("project_id") or "")
-        found = [each for each in self.present.alarms if (each.name, each.project_id) == wanted]
+            return self.by_id.get(alarm_id) if isinstance(alarm_id, str) else None
+        project = item.data.get("project_id")
+        found = self.by_name.get((item.name, project if isinstance(project, str) else ""), [])
         if len(found) > 1:
             ids = ", ".join(sorted(each.alarm_id for each in found)[:10])
             raise InvalidValue(
@@ -214,11 +223,10 @@ class _Work:
     def _alarm_changes(
         self, created: Sequence[Alarm], updated: Sequence[Alarm]
     ) -> Iterator[Change]:
-        before = {alarm.alarm_id: alarm for alarm in self.present.alarms}
         for alarm in created:
             yield Change("alarm", alarm.name, None, _alarm_forms(alarm))
         for alarm in updated:
-            was = _alarm_forms(before[alarm.alarm_id])
+            was = _alarm_forms(self.by_id[alarm.alarm_id])
             yield Change("alarm", alarm.name, was, _alarm_forms(alarm))
         for alarm in self.pruned_alarms:
             yield Change("alarm", alarm.name, _alarm_forms(alarm), None)

@@ -114,9 +114,13 @@ def planned(
     problems: Sequence[Problem] = (),
 ) -> Plan:
     """What is to be done so that everything is as the items say. Raises `ConfigError`."""
-    making = Making(check_action, checked_options, app.new_id, app.clock())
     present = app.store.present(*asked_for(items), owner)
-    return plan(items, present, making, owner=owner, prune=prune, problems=problems)
+    return plan(items, present, making_of(app), owner=owner, prune=prune, problems=problems)
+
+
+def making_of(app: Application) -> Making:
+    """What making alarms and entries needs."""
+    return Making(check_action, checked_options, app.new_id, app.clock())
 
 
 def carry_out(app: Application, wanted: Plan, *, dry_run: bool) -> None:

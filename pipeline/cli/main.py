@@ -21,6 +21,7 @@ from pipeline.cli.events import normalise, replay
 from pipeline.cli.expire import expire
 from pipeline.cli.filters import filter_
 from pipeline.cli.groups import group
+from pipeline.cli.imports import import_
 from pipeline.cli.kinds import kind
 from pipeline.cli.matchers import matcher
 from pipeline.cli.processes import listener, notifier, run
@@ -62,7 +63,7 @@ for command in (
     *(alarm, delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
-    *(apply, export),
+    *(apply, export, import_),
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
