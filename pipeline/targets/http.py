@@ -137,7 +137,10 @@ class HttpSender:
         by: float,
         way: Way,
     ) -> Outcome:
-        written = _written(there, route, request.body, request.headers)
+        try:
+            written = _written(there, route, request.body, request.headers)
+        except ValueError:  # its text may hold a secret
+            return Refused(f"a header for {there.who} has a sign that none can hold. Correct it")
         end = by if way.timeout_seconds == inf else min(by, monotonic() + way.timeout_seconds)
         try:
             answer, body = self._connections.send(route, written, _read, end)
@@ -167,7 +170,8 @@ def _listed(setting: str, make: Callable[[], Made]) -> Made:
 
 
 def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, str]) -> bytes:
-    """The whole request, to be sent at once. Raises `ValueError` for a line break in a header."""
+    """The whole request, to be sent at once. Raises `ValueError` for a line break in a header, and
+    for a letter beyond Latin-1."""
     length = {"Content-Length": len(body)}
     start, own = there.start, there.headers
     if route.proxy and not there.secure:

@@ -21,6 +21,7 @@ from typing import Any, Final
 import idna
 from marshmallow import ValidationError, fields, validates, validates_schema
 
+from pipeline.errors import InvalidValue
 from pipeline.notification import Delivery, Refused
 from pipeline.targets import options
 from pipeline.targets.base import Tools
@@ -90,8 +91,8 @@ class Recipients:
 def ready(
     options: Mapping[str, Any], tools: Tools, delivery: Delivery, *, local: bool = False
 ) -> Ready | Refused:
-    """The mail for a delivery; refused when it is for nobody. Users without an address are
-    warned of."""
+    """The mail for a delivery; refused when it is for nobody, or every template fails. Users
+    without an address are warned of."""
     settings = tools.settings
     to = recipients(options, settings.mail_users, local=local)
     if to.without:
@@ -102,7 +103,10 @@ def ready(
     sender = options["from_address"] or settings.mail_from or f"root@{socket.getfqdn()}"
     author = options["author"] or settings.mail_author
     rendered = tools.templates.render(delivery.notification)
-    message = compose(delivery, rendered, sender, author, to.addresses)
+    try:
+        message = compose(delivery, rendered, sender, author, to.addresses)
+    except InvalidValue as error:
+        return Refused(str(error))
     return Ready(message, addr_spec(sender), tuple(map(addr_spec, to.addresses)))
 
 

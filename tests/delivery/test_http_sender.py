@@ -224,9 +224,15 @@ def test_a_connection_whose_answer_does_not_end_well_is_not_used_again(
     assert [type(outcome) for outcome in outcomes] == [Delivered, Delivered]
 
 
-def test_a_header_cannot_smuggle_another_in(sender: HttpSender, receiver: Receiver) -> None:
-    with pytest.raises(ValueError, match="line break"):
-        sender.send(Request(receiver.url, b"", {"x": "y\r\nhost: elsewhere"}), _judged)
+@pytest.mark.parametrize("value", ["y\r\nhost: elsewhere", "y\nz", "š3cret"])
+def test_what_no_header_can_hold_is_refused_and_not_told(
+    sender: HttpSender, receiver: Receiver, value: str
+) -> None:
+    outcome = sender.send(Request(receiver.url, b"", {"x": value}), _judged)
+
+    who = receiver.url.rstrip("/")
+    assert outcome == Refused(f"a header for {who} has a sign that none can hold. Correct it")
+    assert not receiver.callbacks
 
 
 @pytest.mark.parametrize(

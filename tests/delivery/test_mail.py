@@ -22,6 +22,7 @@ from pipeline.targets import mail
 from pipeline.targets.base import Tools
 from pipeline.targets.mailto import server_options
 from pipeline.targets.settings import DeliverySettings
+from pipeline.templates.render import _Writing
 
 from builders import NOON, a_delivery, a_notification, an_occurrence
 from delivery.mail_server import HOST, MailServer, authority_file, mail_server
@@ -171,6 +172,20 @@ def test_a_user_without_an_address_is_warned_of(deliver: Deliver, log: Capturing
     (warned,) = log.calls
     assert warned.method_name == "warning"
     assert warned.kwargs["users"] == ["nobody@pve"]
+
+
+def test_a_mail_that_no_template_can_put_into_words_is_refused(
+    deliver: Deliver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """notifications 15."""
+
+    def fail(*_: Any) -> None:
+        raise InvalidValue("no subject template of backup can be used")
+
+    monkeypatch.setattr(_Writing, "write", fail)
+    outcome = deliver("smtp", {"server": HOST, "port": 1, "mailto": "a@example.org"})
+
+    assert outcome == Refused("no subject template of backup can be used")
 
 
 def test_a_mail_for_nobody_is_refused(deliver: Deliver) -> None:
