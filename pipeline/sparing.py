@@ -38,6 +38,8 @@ from pipeline.targets.settings import DeliverySettings
 
 _LOOK_SECONDS = 1.0
 _MOST_PACED = 64
+_BETWEEN_PACED_SECONDS = 0.2
+"""Under load targets with bounds are looked at no more often; without load none waits for it."""
 _NOTHING = Given(())
 
 
@@ -106,8 +108,7 @@ class Sparing:
         self._routing: Routing | None = None
         self._paces: dict[str, PaceRules] = {}
         self._concurrency: dict[str, int] = {}
-        self._look_at = self._told_at = monotonic()
-        self.look_again()
+        self._look_at = self._told_at = self._paced_at = monotonic()
 
     # --- what is known -----------------------------------------------------------------------
 
@@ -127,7 +128,7 @@ class Sparing:
 
     def look_again(self) -> None:
         """What is known may be old."""
-        self._look_at = monotonic()
+        self._look_at = self._paced_at = monotonic()
 
     def refresh(self) -> set[str]:
         """Look, once a second, what other notifiers have found out; the receivers whose breaker
@@ -157,7 +158,11 @@ class Sparing:
                 self._log.info("receiver.probed", receiver=receiver(probe.action))
         if not self._paces:
             return Given(probes) if probes else _NOTHING
+        if (wait := self._paced_at - monotonic()) > 0:
+            return Given(probes, look_at=now + timedelta(seconds=wait))
         given = self._outbox.claim_paced(self._paces, _MOST_PACED, lease, now, busy)
+        if not given.more_for:
+            self._paced_at = monotonic() + _BETWEEN_PACED_SECONDS
         for each in given.combined:
             self._log.info(
                 "delivery.combined",
