@@ -92,7 +92,8 @@ class _LimitText(fields.String):
 
     def __init__(self, *, may_be_off: bool = False) -> None:
         self._may_be_off = may_be_off
-        super().__init__(load_default=None)
+        said: dict[str, Any] = {"invalid": "Give how many in which time, such as 20/60s."}
+        super().__init__(load_default=None, error_messages=said)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         if self._may_be_off and value is False:  # YAML reads a bare `off` as that

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.dispatch.guards import OFF, Guards, Limit, guards_of, limit_of, storm_limit
+from pipeline.dispatch.guards import (
+    OFF,
+    Guards,
+    GuardsSchema,
+    Limit,
+    guards_of,
+    limit_of,
+    storm_limit,
+)
 from pipeline.errors import InvalidValue
 from pipeline.guards import Pace
 from pipeline.guards.pace import (
@@ -48,6 +56,10 @@ def test_a_targets_guards_are_read_and_off_is_no_limit() -> None:
     assert guards_of({"storm": False}).storm == OFF
     assert guards_of({}) == Guards()
     assert storm_limit("off") is None
+
+
+def test_a_number_alone_is_told_how_to_be_a_limit() -> None:
+    assert "20/60s" in str(GuardsSchema().validate({"storm": 5}))
 
 
 # --- rate ----------------------------------------------------------------------------------------
