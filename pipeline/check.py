@@ -22,6 +22,7 @@ from pipeline.normalise import NormaliseSettings, compiled
 from pipeline.option_sources import DEFAULT
 from pipeline.publishers import from_url
 from pipeline.routing import load_routes
+from pipeline.secrets import KeyFile
 from pipeline.settings import LoadedSettings, Settings, publisher_tools
 from pipeline.targets import check_action
 from pipeline.templates.checking import inline_problems, problems_in
@@ -46,6 +47,8 @@ def check(loaded: LoadedSettings, alarms: Path | None = None) -> Report:
         lambda: _definitions(settings.normalise),
         lambda: _pipelines(settings),
     ]
+    if Path(settings.secrets.key_file).exists():
+        readings.append(lambda: _keys(settings.secrets.key_file))
     if settings.kinds.file:
         readings.append(lambda: _kinds(settings.kinds))
     if settings.templates.directory:
@@ -86,6 +89,15 @@ def _pipelines(settings: Settings) -> str:
     routes = load_routes(yaml_source.load_file(file), lambda url: from_url(url, tools))
     urls = ", ".join(mask_url(url) for url in routes.publishers()) or "none"
     return f"{file}: {_count(len(routes.sources), 'source')}, publishing to {urls}"
+
+
+def _keys(path: str) -> str:
+    try:
+        keys = KeyFile(path).keys()
+    except InvalidValue as error:
+        message = str(error).removeprefix(f"{path}: ")
+        raise ConfigError([Problem(path, None, None, "", message)]) from error
+    return f"{path}: {_count(len(keys.all) if keys else 0, 'key')}"
 
 
 def _kinds(settings: KindsSettings) -> str:

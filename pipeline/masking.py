@@ -25,6 +25,9 @@ _ARGUMENT = re.compile(r"(?P<head>[?&;#](?P<name>[^\s=&;#?]+)=)(?P<value>[^\s&#'
 _SECRET_NAME = re.compile(
     r"token|passw|passphrase|pwd|secret|credential|signature|^sig$|auth$|key$", re.IGNORECASE
 )
+_SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "cookie"})
+_FILLED = re.compile(r"\{\{.*?\}\}|\$\{(?:env|file):[^{}]*\}", re.DOTALL)
+_SCHEME = re.compile(r"^(?:basic|bearer|token)\b", re.IGNORECASE)
 _HARMLESS_NAMES = frozenset({"routing_key", "partition_key", "clientkey", "sslkey", "ssl_key"})
 
 _URL = re.compile(
@@ -67,6 +70,17 @@ def has_plain_host(scheme: str) -> bool:
 def is_secret_name(name: str) -> bool:
     """Whether a value of this name is a secret by what it is called: `token`, `api_key`, …"""
     return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES
+
+
+def holds_secret(text: str, name: str = "") -> bool:
+    """Whether a text has a secret in it, or is one by its name (`Authorization`, `X-Api-Key`).
+
+    What a template or a lookup will put there is none.
+    """
+    written = _FILLED.sub("", text)
+    if is_secret_name(name) or name.lower() in _SECRET_HEADERS:
+        return bool(_SCHEME.sub("", written.strip()).strip())
+    return mask_url(written) != written
 
 
 def masked(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from pipeline.dispatch.secret_values import by_name, has_kept, kept_where_empty
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.hiding import hidden, spellings
 from pipeline.lookups import Lookup, filled, has_lookup
-from pipeline.masking import mask_url
+from pipeline.masking import holds_secret, mask_url
 from pipeline.targets.base import Target, TargetType, Tools
 from pipeline.targets.discreet import DiscreetTarget
 from pipeline.targets.options import is_secret
@@ -30,6 +31,7 @@ NAMED_ACTIONS = ("group", "target")
 """The schemes of actions that lead to what people gave a name: `target:mail`, `group:admins`."""
 
 _KEPT = 4_096
+_HEADER_NAME = re.compile(r"[A-Za-z0-9-]+")
 
 
 class Entries(Protocol):
@@ -192,6 +194,7 @@ def checked_options(
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """A target's options as people wrote them: those that anybody may see, and the secrets.
 
+    An option that has a secret in it, such as a URL with a password, is a secret as well.
     A name may have hyphens where the type's own has underscores: `from-address`.
     Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
     it is kept (notifications 6). Whether what `${env:NAME}` and `${file:PATH}` stand for is fit is
@@ -201,8 +204,13 @@ def checked_options(
     schema = _schema(of_type(type).schema)
     options = {_own_name(schema, key): value for key, value in options.items()}
     secret = {f.data_key or name: f for name, f in schema.fields.items() if is_secret(f)}
-    public = {key: value for key, value in options.items() if key not in secret}
-    secrets = {key: _given(options[key], secret[key]) for key in options if key in secret}
+    kept_apart = {
+        key for key, value in options.items() if key in secret or has_kept(value) or _tells(value)
+    }
+    public = {key: value for key, value in options.items() if key not in kept_apart}
+    secrets = {
+        key: _given(value, secret.get(key)) for key, value in options.items() if key in kept_apart
+    }
     problems = schema.validate({**public, **secrets})
     # What is kept was checked when it came; what is looked up is checked when it is.
     said = {
@@ -213,6 +221,24 @@ def checked_options(
     if said:
         raise InvalidValue(_said(said), None, said)
     return public, secrets
+
+
+def _tells(value: Any) -> bool:
+    """Whether an option that anybody may see has a secret in it: a URL with a password, a header
+    with a token. It is then kept as one."""
+    if isinstance(value, Mapping):
+        return any(map(_tells, value.values())) or any(
+            isinstance(inner, str) and holds_secret(inner, str(name))
+            for name, inner in value.items()
+        )
+    if isinstance(value, (list, tuple)):
+        return any(map(_tells, value))
+    if not isinstance(value, str):
+        return False
+    name, _, rest = value.partition(":")  # a header, as one text
+    return holds_secret(value) or (
+        _HEADER_NAME.fullmatch(name) is not None and holds_secret(rest, name)
+    )
 
 
 def _given(secret: Any, field: Any) -> Any:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.check import check
 from pipeline.errors import InvalidValue
 from pipeline.secrets import KeyFile, KeyFileSealer
 from pipeline.secrets.keys import new_key
+from pipeline.settings import load
 
 
 @pytest.fixture
@@ -107,3 +109,20 @@ def test_no_key_is_made_where_secrets_were_sealed_with_one_that_is_missing(path:
     with pytest.raises(InvalidValue, match="Copy it from the machine where they were given"):
         KeyFileSealer(KeyFile(path)).seal("x", ["sealed"])
     assert not path.exists()
+
+
+def test_check_of_the_configuration_refuses_a_key_file_that_others_may_read(path: Path) -> None:
+    environ = {"TOCSIN_SECRETS_KEY_FILE": str(path), "TOCSIN_DATABASE_URL": f"sqlite:///{path}.db"}
+    KeyFile(path).begin()
+    assert f"{path}: 1 key" in check(load(None, environ)).found
+    path.chmod(0o644)
+
+    (problem,) = check(load(None, environ)).problems
+
+    assert str(problem).startswith(f"{path}: others than its owner may use the key file")
+
+
+def test_key_file_stands_beside_the_sqlite_file(tmp_path: Path) -> None:
+    loaded = load(None, {"TOCSIN_DATABASE_URL": f"sqlite:///{tmp_path}/a/t.sqlite"})
+
+    assert loaded.settings.secrets.key_file == f"{tmp_path}/a/secrets.key"

@@ -189,3 +189,41 @@ def test_every_lookup_in_a_text_is_filled(name: str, around: str) -> None:
     assert is_lookup(lookup)
     assert filled([around + lookup], lambda found: found.name.lower()) == [around + name.lower()]
     assert str(Lookup("env", name)) == lookup
+
+
+@pytest.mark.parametrize(
+    ("type", "options", "kept_apart"),
+    [
+        ("aodh", {"url": "https://u:geheim@h.example/"}, {"url"}),
+        ("aodh", {"url": "https://h.example/?token=geheim"}, {"url"}),
+        ("aodh", {"url": "https://h.example/"}, set()),
+        ("aodh", {"url": "https://h.example/?token=${env:TOKEN}"}, set()),
+        ("webhook", {"url": "http://h", "header": {"Authorization": "Bearer geheim"}}, {"header"}),
+        ("webhook", {"url": "http://h", "header": {"X-Api-Key": "geheim"}}, {"header"}),
+        ("webhook", {"url": "http://h", "header": ["Authorization: Basic geheim"]}, {"header"}),
+        ("webhook", {"url": "http://h", "body": '{"token": "{{ title }}"}'}, set()),
+        (
+            "webhook",
+            {
+                "url": "http://h/?token={{ secrets.t }}",
+                "header": {"Authorization": "Bearer {{ secrets.t }}", "Accept": "text/plain"},
+                "secret": {"t": "geheim"},
+            },
+            {"secret"},
+        ),
+    ],
+)
+def test_option_with_a_secret_in_it_is_kept_as_one(
+    type: str, options: dict[str, Any], kept_apart: set[str]
+) -> None:
+    public, secrets = checked_options(type, options)
+
+    assert set(secrets) == kept_apart
+    assert set(public) == options.keys() - kept_apart
+    assert "geheim" not in str(public)
+
+
+def test_option_that_is_kept_as_a_secret_stays_when_it_is_given_back_masked() -> None:
+    public, secrets = checked_options("aodh", {"url": "***", "timeout": 3})
+
+    assert (public, secrets) == ({"timeout": 3}, {"url": "***"})

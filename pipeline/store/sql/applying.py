@@ -58,8 +58,9 @@ class SqlApplying(SqlAlarms, SqlRouting):
             self._replace(connection, present, replace(alarm, **kept), revision, "")
         for alarm in wanted.deleted:
             self._remove(connection, before[alarm.alarm_id], revision, "")
-        if wanted.created:
-            self._insert(connection, list(wanted.created), revision, "")
+        for start in range(0, len(wanted.created), _AT_A_TIME):
+            some = list(wanted.created[start : start + _AT_A_TIME])
+            self._insert(connection, some, revision, "")
 
 
 def _as_it_was_read(connection: Connection, alarm: Alarm) -> Alarm:
