@@ -10,6 +10,7 @@ import click
 
 from pipeline.as_code import Item, Plan, exported, plan, read
 from pipeline.as_code.diff import Change
+from pipeline.as_code.items import LISTS
 from pipeline.as_code.planning import asked_for
 from pipeline.as_code.wanted import Making
 from pipeline.cli.base import Application, pass_application
@@ -99,8 +100,10 @@ def export(app: Application, target: str | None, with_secrets: bool) -> None:
     if target is None:
         click.echo("\n".join(texts.values()), nl=False)
     elif target.endswith("/") or Path(target).is_dir():
-        for name, text in texts.items():
-            _write(Path(target, f"{name}.yaml"), text, with_secrets)
+        for name in LISTS:  # of what is gone no file of an earlier export is to stay
+            path = Path(target, f"{name}.yaml")
+            if name in texts or path.exists():
+                _write(path, texts.get(name, f"{name}: []\n"), with_secrets)
     else:
         _write(Path(target), "\n".join(texts.values()), with_secrets)
 

@@ -29,7 +29,7 @@ from pipeline.dispatch import (
 from pipeline.dispatch.builtins import BUILTINS
 from pipeline.secrets import KeyFile, KeyFileSealer
 from pipeline.store.applying import Present
-from pipeline.store.routing import Create
+from pipeline.store.routing import Create, Delete
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 from pipeline.targets import check_action, checked_options
@@ -93,6 +93,21 @@ def test_export_without_secrets_says_elsewhere_what_is_missing(
 
     assert "the secret is missing" in said
     assert "the secret token has no value yet" in said
+
+
+def test_export_into_a_folder_leaves_nothing_of_an_earlier_one(
+    store: SqlStore, tmp_path: Path
+) -> None:
+    tocsin = Tocsin(store, export)
+    tocsin("export", "-o", f"{tmp_path}/out/")
+    store.change_entries([Delete("hook")])
+    store.delete(store.find("größer").alarm_id)
+    store.change_entries([Delete("phone")])
+
+    tocsin("export", "-o", f"{tmp_path}/out/")
+
+    texts = [path.read_text() for path in sorted((tmp_path / "out").iterdir())]
+    assert texts == ["alarms: []\n", "targets: []\n"]
 
 
 def test_export_with_secrets_makes_the_same_elsewhere_and_is_its_owners_alone(
