@@ -40,9 +40,12 @@ class LiveRouting:
     def load(self, revision: int, entries: Sequence[Entry], unreadable: Mapping[str, str]) -> None:
         """Go by these entries from now on. `unreadable` are targets whose secrets cannot be had,
         with the reason."""
+        kinds = self._kinds
         self._unreadable = dict(unreadable)
-        self.routing = Routing(entries, self._kinds, self._zone)
+        self.routing = Routing(entries, kinds, self._zone)
         self._revision = revision
+        if kinds is not self._kinds:  # others came meanwhile
+            self._revision = -1
 
     def use(self, kinds: Kinds) -> None:
         """Go by these kinds from now on; the entries are to be loaded once more."""

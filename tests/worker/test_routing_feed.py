@@ -11,7 +11,7 @@ import structlog
 
 from pipeline import yaml_source
 from pipeline.alarms.alarm import Severity
-from pipeline.dispatch import MatcherEntry, TargetEntry
+from pipeline.dispatch import Entry, MatcherEntry, TargetEntry
 from pipeline.dispatch.live import LiveRouting
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.feed import RoutingFeed
@@ -121,6 +121,20 @@ def test_changed_kinds_are_in_force_at_the_next_look(store: SqlStore) -> None:
     routed.feed.refresh()
 
     assert routed.planner.planned(backup, (), NOON).actions == ("target:log",)
+
+
+def test_kinds_that_change_while_entries_are_loaded_are_not_missed() -> None:
+    live = LiveRouting()
+    kinds = kinds_in(yaml_source.load("kinds: [{id: backup, policy: always}]", "kinds.yaml"))
+
+    class Entries(list[Entry]):
+        def __iter__(self) -> Iterator[Entry]:
+            live.use(kinds)
+            return super().__iter__()
+
+    live.load(7, Entries([LOG]), {})
+
+    assert live.revision == -1  # the next look loads them once more
 
 
 def test_what_leads_nowhere_is_an_error_in_the_log(store: SqlStore) -> None:
