@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 from random import random
@@ -162,10 +163,11 @@ class Telling:
         return []
 
     def _in_clear(self) -> LiveRouting:
-        """All entries as they now are, with their secrets: for one try."""
+        """All entries as they now are, with their secrets, and enabled: for one try."""
         live = LiveRouting()
         if found := self._store().routing_after(live.revision, with_secrets=True):
-            live.load(found.revision, found.entries, found.unreadable)
+            enabled = [replace(entry, disable=False) for entry in found.entries]
+            live.load(found.revision, enabled, found.unreadable)
         return live
 
     def _targets(self, entries: LiveRouting) -> Targets:

@@ -104,6 +104,11 @@ class Targets:
             entry = self._entries.target(name)
         except NotFound as error:
             raise InvalidValue(str(error)) from error
+        if entry.disable:
+            raise InvalidValue(
+                f"target {name} is disabled. `tocsin target update {name} --enable` enables it,"
+                " `tocsin dead-letter replay` tries again"
+            )
         if not (has_lookup(entry.options) or has_lookup(entry.secrets)):
             return _Wanted(entry)
         return self._looked_up(entry)

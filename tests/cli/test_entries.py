@@ -326,6 +326,16 @@ def test_target_is_tried_with_a_test_message(tocsin: Tocsin, store: SqlStore) ->
     assert store.deliveries() == []
 
 
+def test_disabled_target_can_be_tried(tocsin: Tocsin) -> None:
+    """notifications 11: one tries it before it is enabled."""
+    with Receiver() as receiver:
+        a_target(tocsin, url=f"{receiver.url}/a")
+        tocsin("target", "update", "hook", "--disable")
+        tocsin("target", "test", "hook")
+
+        assert len(receiver.wait_for(1, 10)) == 1
+
+
 def test_target_is_tried_with_a_past_event(tocsin: Tocsin, store: SqlStore) -> None:
     store.keep_events([an_event(message_id="aa11", event_type="disk.full", host="c1")])
     with Receiver() as receiver:

@@ -121,6 +121,20 @@ def test_a_name_that_no_target_has_is_said(installed: Targets) -> None:
         installed.for_action("target:nobody")
 
 
+def test_what_still_waits_for_a_disabled_target_is_not_delivered(
+    receiver: Receiver, log: CapturingLogger
+) -> None:
+    """notifications 12, pains: disabled targets are silent."""
+    entry = TargetEntry("ours", "aodh", {"url": receiver.url}, disable=True)
+    installed = Targets(
+        Tools.by(DeliverySettings(**PATIENCE), lambda: NOON, log), NamedTargets(entry)
+    )
+
+    with pytest.raises(InvalidValue, match="target ours is disabled"):
+        installed.for_action("target:ours")
+    installed.close()
+
+
 # --- http and https ------------------------------------------------------------------------------
 
 
