@@ -85,7 +85,7 @@ class SmtpTarget:
         except (smtplib.SMTPNotSupportedError, smtplib.SMTPServerDisconnected) as error:
             return Failed(f"{self._who}: {self._masked(str(error))}")
         except ssl.SSLError as error:
-            return Failed(f"no TLS with {self._who}: {(error.reason or str(error)).lower()}")
+            return Failed(f"no TLS with {self._who}: {_tls_reason(error)}")
         except TimeoutError:
             return Failed(f"{self._who} did not answer in time")
         except OSError as error:
@@ -190,6 +190,15 @@ def _dialled(route: Route) -> socket.socket:
     except NotConnected as error:
         cause = error.__cause__
         raise cause if isinstance(cause, OSError) else OSError("no such host") from error
+
+
+def _tls_reason(error: ssl.SSLError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"its certificate does not verify: {error.verify_message}. Name its authority in"
+            " delivery.ca_bundle or in the target's ca-bundle, or do without with verify=false"
+        )
+    return (error.reason or str(error)).replace("_", " ").lower()
 
 
 def _base64(text: str) -> str:

@@ -243,7 +243,8 @@ def test_a_server_whose_certificate_does_not_verify_gets_no_password(
         )
 
     assert isinstance(outcome, Failed)
-    assert "certificate" in outcome.reason
+    assert "certificate does not verify: unable to get local issuer" in outcome.reason
+    assert "ca-bundle" in outcome.reason
     assert server.mails == []
 
 
