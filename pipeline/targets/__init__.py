@@ -172,9 +172,13 @@ def check_action(action: str) -> None:
 
     Whether there is a target or group of this name is not looked at here.
     """
-    if (kind := scheme(action)) in NAMED_ACTIONS and named(action, kind):
-        return
     shown = mask_url(action)
+    if (kind := scheme(action)) in NAMED_ACTIONS:
+        if named(action, kind):
+            return
+        raise InvalidValue(
+            f"Unsupported action {shown}. No name stands behind it: write {kind}:NAME."
+        )
     try:
         found = _type_of(action)
     except InvalidValue as error:
@@ -269,11 +273,14 @@ def _own_name(schema: Schema, written: str) -> str:
 
 def _type_of(action: str) -> TargetType:
     kind = scheme(action)
-    if kind and kind not in registry.names(ACTIONS):
-        for name in registry.names(OTHER_ACTIONS):
+    known = registry.names(ACTIONS)
+    if kind not in known:
+        for name in registry.names(OTHER_ACTIONS) if kind else ():
             other: Any = registry.find(OTHER_ACTIONS, name)
             if other.takes(kind):
                 return cast(TargetType, other)
+        every = sorted((*known, *NAMED_ACTIONS))
+        raise InvalidValue(f"unknown action {kind!r}. {registry.one_of(kind, every)}")
     found: TargetType = registry.find(ACTIONS, kind)
     return found
 

@@ -86,7 +86,8 @@ def test_an_unknown_scheme_is_said_with_those_that_are_known(
         ("ftp://u:secret@h/", r"Unsupported action ftp://u:\*\*\*@h/\. unknown action .ftp."),
         ("http://[x", r"Unable to parse action http://\[x\. url: "),
         ("https:///path", r"Unable to parse action https:///path\. url: .* names a host"),
-        ("target:", "Unsupported action target:"),
+        ("target:", r"Unsupported action target:\. No name stands behind it: write target:NAME"),
+        ("targt:ci", r"Use one of .*, group, .*, target, .*Did you mean 'target'\?"),
     ],
 )
 def test_an_action_that_nothing_can_carry_out_is_refused(action: str, why: str) -> None:
