@@ -119,7 +119,7 @@ entries.add_common(
     matcher,
     _KIND,
     (
-        *("name", "match-field", "match-severity", "match-calendar", "mode", "target"),
-        *("disable", "origin", "comment"),
+        *("name", "match-field", "match-severity", "match-calendar", "mode", "invert-match"),
+        *("target", "disable", "origin", "comment"),
     ),
 )

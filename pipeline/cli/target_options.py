@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 from marshmallow import fields
+from marshmallow.validate import OneOf
 
 from pipeline.errors import InvalidValue
 from pipeline.registry import one_of
@@ -107,4 +108,7 @@ _HELD: Mapping[type, str] = {
 
 
 def _holds(field: Any) -> str:
+    for choices in field.validators:
+        if isinstance(choices, OneOf):
+            return " or ".join(map(str, choices.choices))
     return next((word for kind, word in _HELD.items() if isinstance(field, kind)), "a text")

@@ -198,9 +198,10 @@ def types(app: Application, output: Output, type_: str | None) -> None:
 @click.option(
     "--event",
     "event_id",
-    metavar="ID",
+    metavar="FILE|ID",
     shell_complete=completion.events,
-    help="Tell of this past event, notification or delivery, in place of a test message.",
+    help="Tell of this, in place of a test message: a file with a captured or normalised event, "
+    "an event in the archive, or a past delivery.",
 )
 @output_options
 @pass_application
@@ -213,6 +214,7 @@ def test(app: Application, output: Output, name: str, event_id: str | None) -> N
     \b
     Examples:
       tocsin target test mail
+      tocsin target test mail --event captured.jsonl
       tocsin target test mail --event 4fd53957
     """
     found(app.store, _KIND, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from marshmallow import fields
+from marshmallow.validate import OneOf
 
 from pipeline.alarms.alarm import Severity
 from pipeline.cli.alarms import alarm
@@ -39,6 +40,7 @@ class EverythingSchema(TargetSchema):
     secrets = fields.Dict(keys=fields.String(), values=fields.String(), metadata={"secret": True})
     port = fields.Integer(strict=True)
     verify = fields.Boolean()
+    mode = text(validate=OneOf(("tls", "insecure")))
 
 
 class EverythingTarget(LogTarget):
@@ -300,6 +302,16 @@ def test_types_and_their_options_are_listed(tocsin: Tocsin) -> None:
     options = json.loads(tocsin("target", "types", "everything", "-f", "json"))
     assert {"option": "token", "holds": "a text", "needed": True, "secret": True} in options
     assert {"option": "send-to", "holds": "several", "needed": False, "secret": False} in options
+    (mode,) = [option for option in options if option["option"] == "mode"]
+    assert mode["holds"] == "tls or insecure"
+
+
+def test_a_list_of_matchers_shows_which_take_what_the_rules_do_not_hold_for(
+    tocsin: Tocsin,
+) -> None:
+    tocsin("matcher", "create", "quiet", "--match-severity", "info", "--invert-match")
+    shown = json.loads(tocsin("matcher", "list", "-f", "json"))
+    assert [row["invert-match"] for row in shown if row["name"] == "quiet"] == [True]
 
 
 def test_no_type_has_an_option_that_every_target_has() -> None:
