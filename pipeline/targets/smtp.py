@@ -88,6 +88,8 @@ class SmtpTarget:
             return Failed(f"no TLS with {self._who}: {_tls_reason(error)}")
         except TimeoutError:
             return Failed(f"{self._who} did not answer in time")
+        except UnicodeError:
+            return Refused(f"{self._who} cannot be told a username or password beyond ASCII")
         except OSError as error:
             why = error.strerror or type(error).__name__
             return Failed(f"cannot connect to {self._who}: {why.lower()}")
@@ -168,6 +170,16 @@ class _Server(smtplib.SMTP):
         self._clock.start()
         return self.getreply()
 
+    def auth(self, mechanism: str, authobject: Any, **how: Any) -> tuple[int, bytes]:
+        """Sign in, with letters beyond ASCII as well (RFC 4616)."""
+
+        def answer(*challenge: bytes) -> Any:
+            found = authobject(*challenge)
+            return None if found is None else _Utf8(found)
+
+        answering: Any = answer
+        return super().auth(mechanism, answering, **how)
+
     def close(self) -> None:
         """Hang up."""
         if self._clock:
@@ -179,6 +191,13 @@ class _Server(smtplib.SMTP):
         if sock := self.sock:
             with suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+
+
+class _Utf8(str):
+    """A text that `smtplib`, which asks for its ASCII, gets as UTF-8."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode()
 
 
 def _dialled(route: Route) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -231,6 +232,41 @@ def test_a_mail_goes_encrypted_and_signed_in(deliver: Deliver, mode: str, tmp_pa
 
     assert isinstance(outcome, Delivered)
     assert len(server.mails) == 1
+
+
+def test_a_password_may_have_any_letters(deliver: Deliver) -> None:
+    """notifications 3; RFC 4616 wants UTF-8."""
+    login = ("zoë", "pässwörd")
+    with mail_server(login=login) as server:
+        outcome = deliver("smtp", _options(server, username=login[0], password=login[1]))
+
+    assert isinstance(outcome, Delivered)
+    assert len(server.mails) == 1
+
+
+def test_a_password_that_a_server_cannot_be_told_is_refused_and_not_told(
+    deliver: Deliver,
+) -> None:
+    """CRAM-MD5 is what smtplib prefers, and knows of ASCII alone."""
+    ended = threading.Event()
+
+    def want_cram(connection: socket.socket) -> None:
+        connection.sendall(b"220 mail.example.org\r\n")
+        connection.recv(1_000)
+        connection.sendall(b"250-mail.example.org\r\n250 AUTH CRAM-MD5\r\n")
+        connection.recv(1_000)
+        connection.sendall(b"334 " + base64.b64encode(b"<1@mail.example.org>") + b"\r\n")
+        ended.wait(60)
+
+    with Unruly(want_cram, speaks_first=True) as server:
+        port = urlsplit(server.url).port
+        options = {"server": HOST, "port": port, "mode": "insecure", "mailto": "a@b"}
+        outcome = deliver("smtp", {**options, "username": "zoe", "password": "schlüssel"})
+        ended.set()
+
+    assert isinstance(outcome, Refused)
+    assert "beyond ASCII" in outcome.reason
+    assert "schl" not in outcome.reason
 
 
 @pytest.mark.parametrize("mode", ["starttls", "tls"])
