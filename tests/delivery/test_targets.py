@@ -88,6 +88,9 @@ def test_an_unknown_scheme_is_said_with_those_that_are_known(
         ("https:///path", r"Unable to parse action https:///path\. url: .* names a host"),
         ("target:", r"Unsupported action target:\. No name stands behind it: write target:NAME"),
         ("targt:ci", r"Use one of .*, group, .*, target, .*Did you mean 'target'\?"),
+        # Whoever deletes the target would not be told that it is still used.
+        ("target: mail", "Unable to parse action target: mail. Write target:mail, no blanks."),
+        ("group:all ", "Unable to parse action group:all . Write group:all, no blanks."),
     ],
 )
 def test_an_action_that_nothing_can_carry_out_is_refused(action: str, why: str) -> None:
