@@ -10,7 +10,9 @@ import click
 from pipeline.cli import completion, entries, target_options
 from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
 from pipeline.cli.output import Output, output_options
+from pipeline.dispatch import named
 from pipeline.entries import found
+from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
 from pipeline.notification import (
     Delivered,
@@ -161,7 +163,8 @@ def enable(app: Application, receiver: str) -> None:
     """Tell again who was disabled, or is left alone because it failed.
 
     NAME is a target's; an action is as the alarm has it, a receiver as `tocsin status` shows it.
-    What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`.
+    What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`. A target that
+    was disabled by --disable is enabled by `tocsin target update NAME --enable`.
 
     \b
     Examples:
@@ -169,10 +172,16 @@ def enable(app: Application, receiver: str) -> None:
       tocsin target enable https://receiver.example:8443
     """
     action = receiver if ":" in receiver else f"target:{receiver}"
-    changed, shown = app.store.enable(action), mask_url(action)
-    click.echo(
-        f"{shown} is told again." if changed else f"{shown} was neither disabled nor spared."
-    )
+    if app.store.enable(action):
+        click.echo(f"{mask_url(action)} is told again.")
+        return
+    name = named(action, "target")
+    if name and getattr(found(app.store, _KIND, name).entry, "disable", False):
+        raise InvalidValue(
+            f"{name} is disabled by its own setting."
+            f" Enable it: tocsin target update {name} --enable"
+        )
+    click.echo(f"{mask_url(action)} was neither disabled nor spared.")
 
 
 @target.command()
