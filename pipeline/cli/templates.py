@@ -117,7 +117,9 @@ def preview(
     rendered = Templates(app.settings.templates, app.kinds).render(notification)
     click.echo(_shown(rendered, format))
     if rendered.failures:
-        fail("\n".join(f"Passed over: {each}" for each in rendered.failures), EXIT_FAILED)
+        # A title that fails is told of again by each body that shows it.
+        told = dict.fromkeys(f"Passed over: {each}" for each in rendered.failures)
+        fail("\n".join(told), EXIT_FAILED)
 
 
 def given_fields(texts: Sequence[str]) -> dict[str, str]:

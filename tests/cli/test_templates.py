@@ -159,6 +159,15 @@ def test_a_template_that_fails_is_told_and_the_next_one_shown(
     assert f"Passed over: {tmp_path}/test-body.txt.j2:2: 'gone' is undefined." in result.stderr
 
 
+def test_a_title_that_fails_is_told_of_once(tocsin: Tocsin, tmp_path: Path) -> None:
+    (tmp_path / "test-subject.j2").write_text("{{ severity | uper }}")
+    (tmp_path / "test-body.j2").write_text("{{ title }}")
+
+    result = tocsin.run("template", "preview", "test")
+
+    assert result.stderr.count("Passed over: ") == 1
+
+
 def test_a_preview_logs_nothing(tocsin: Tocsin, tmp_path: Path) -> None:
     (tmp_path / "test-body.txt.j2").write_text("{{ gone }}")
 
