@@ -174,8 +174,10 @@ def check_action(action: str) -> None:
     """
     shown = mask_url(action)
     if (kind := scheme(action)) in NAMED_ACTIONS:
-        if named(action, kind):
+        if (name := named(action, kind)) and action.endswith(f":{name}"):
             return
+        if name:
+            raise InvalidValue(f"Unable to parse action {shown}. Write {kind}:{name}, no blanks.")
         raise InvalidValue(
             f"Unsupported action {shown}. No name stands behind it: write {kind}:NAME."
         )
