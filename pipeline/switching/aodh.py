@@ -158,7 +158,7 @@ def _asked(
             **more,
         )
     except requests.RequestException as error:
-        raise AodhUnavailable(f"{shown}: {mask_url(str(error))}") from error
+        raise AodhUnavailable(f"{shown} {_why_none(error)}") from error
     if answer.status_code in (401, 403):
         raise AodhUnavailable(
             f"{shown} answered {answer.status_code}. Give --os-token, the --os-… of an admin, or"
@@ -168,3 +168,15 @@ def _asked(
         said = mask_url(answer.text[:200])
         raise AodhUnavailable(f"{shown} answered {answer.status_code}: {said}")
     return answer
+
+
+def _why_none(error: requests.RequestException) -> str:
+    """Why there is no answer, and what to look at."""
+    match error:
+        case requests.exceptions.SSLError():
+            return f"cannot be trusted: {error}. Name its authority with --os-cacert"
+        case requests.Timeout():
+            return f"did not answer within {_TIMEOUT_SECONDS} s"
+        case requests.ConnectionError():
+            return "cannot be reached. Is the address right, and does it run?"
+    return f"cannot be asked: {mask_url(str(error))}"

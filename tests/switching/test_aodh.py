@@ -151,4 +151,7 @@ def test_login_that_lacks_something_is_told(tocsin: Tocsin) -> None:
 def test_address_that_does_not_answer_is_told(tocsin: Tocsin) -> None:
     url = f"http://127.0.0.1:{lasting_port()}"
 
-    assert "/v2/alarms" in tocsin.fails("import", "aodh", "--url", url)
+    said = tocsin.fails("import", "aodh", "--url", url)
+
+    assert f"{url}/v2/alarms cannot be reached. Is the address right" in said
+    assert "HTTPConnectionPool" not in said
