@@ -176,7 +176,7 @@ def _why_none(error: requests.RequestException) -> str:
         case requests.exceptions.SSLError():
             return f"cannot be trusted: {error}. Name its authority with --os-cacert"
         case requests.Timeout():
-            return f"did not answer within {_TIMEOUT_SECONDS} s"
+            return "did not answer in time"
         case requests.ConnectionError():
             return "cannot be reached. Is the address right, and does it run?"
     return f"cannot be asked: {mask_url(str(error))}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -155,3 +156,14 @@ def test_address_that_does_not_answer_is_told(tocsin: Tocsin) -> None:
 
     assert f"{url}/v2/alarms cannot be reached. Is the address right" in said
     assert "HTTPConnectionPool" not in said
+
+
+def test_address_that_says_nothing_is_told(
+    tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(aodh, "_TIMEOUT_SECONDS", (0.1, 0.1))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        said = tocsin.fails("import", "aodh", "--url", url)
+
+    assert f"{url}/v2/alarms did not answer in time" in said
