@@ -85,7 +85,6 @@ class Notifier:
         self._clock, self._random, self._log = clock, random, log
         self._observer, self.pulse = observer or Observer(), Pulse()
         self._tracing = tracing or Tracing()
-        self._delays = settings.retry_delays
         self._lease = timedelta(seconds=settings.lease_seconds)
         self._longest_attempt = timedelta(seconds=settings.longest_attempt_seconds)
         self._sparing = Sparing(outbox, settings, log, self._observer, live, plan)
@@ -156,7 +155,8 @@ class Notifier:
         made = delivery.attempts + 1
         now = self._clock()
         since = delivery.in_progress_since
-        step = next_step(attempt.outcome, made, now, self._random(), self._delays, since)
+        delays = self._sparing.retry_delays(receiver(delivery.action))
+        step = next_step(attempt.outcome, made, now, self._random(), delays, since)
         self._sparing.count(delivery, attempt, now)
         self._unrecorded.append((delivery, attempt, step))
         self._observer.attempted(

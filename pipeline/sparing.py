@@ -104,10 +104,12 @@ class Sparing:
         self._guarding = Guarding(self._live, settings, plan)
         self._tally = Tally(settings.breaker_rules)
         self._storm = storm_limit(settings.storm)
+        self._usual_delays = settings.retry_delays
         self._breakers: Mapping[str, Breaker] = {}
         self._routing: Routing | None = None
         self._paces: dict[str, PaceRules] = {}
         self._concurrency: dict[str, int] = {}
+        self._delays: Mapping[str, Sequence[timedelta]] = {}
         self._look_at = self._told_at = self._paced_at = monotonic()
 
     # --- what is known -----------------------------------------------------------------------
@@ -125,6 +127,10 @@ class Sparing:
     def most_at_once(self, to: str) -> int:
         """How many attempts there may be to a receiver at the same time. From any thread."""
         return self._concurrency.get(to, self._settings.per_target_concurrency)
+
+    def retry_delays(self, to: str) -> Sequence[timedelta]:
+        """What is waited after the first failure of a delivery to a receiver, the second, …"""
+        return self._delays.get(to, self._usual_delays)
 
     def look_again(self) -> None:
         """What is known may be old."""
@@ -229,7 +235,7 @@ class Sparing:
         routing = self._live.routing
         if routing is self._routing:
             return
-        paces, concurrency = {}, {}
+        paces, concurrency, delays = {}, {}, {}
         for name, entry in routing.targets.items():
             guards = guards_of(entry.guards)
             rules = PaceRules(guards.rate, self._storm_of(entry, guards))
@@ -237,7 +243,10 @@ class Sparing:
                 paces[f"target:{name}"] = rules
             if guards.concurrency:
                 concurrency[f"target:{name}"] = guards.concurrency
-        self._routing, self._paces, self._concurrency = routing, paces, concurrency
+            if guards.retry_delays is not None:
+                delays[f"target:{name}"] = guards.retry_delays
+        self._routing, self._paces = routing, paces
+        self._concurrency, self._delays = concurrency, delays
 
     def _storm_of(self, entry: TargetEntry, guards: Guards) -> Limit | None:
         if guards.storm is None:

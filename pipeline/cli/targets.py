@@ -68,8 +68,9 @@ def _properties(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="KEY=VALUE",
             callback=_guards,
-            help="How it is spared: concurrency=2, rate-limit=10/1m, storm=20/60s or storm=off. "
-            "May be given several times; all that were given before are replaced.",
+            help="How it is spared: concurrency=2, rate-limit=10/1m, storm=20/60s or storm=off, "
+            "retry-delays=10s,5m,2h. May be given several times; all that were given before are "
+            "replaced.",
         ),
     )
     command = entries.entry_options(command)

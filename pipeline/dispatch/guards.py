@@ -1,6 +1,6 @@
-"""Guards of a target: how it is spared, as people write it (delivery 8, 12).
+"""Guards of a target: how it is spared, as people write it (delivery 5, 8, 12).
 
-    guards: {concurrency: 2, rate-limit: 10/1m, storm: 20/1m}
+    guards: {concurrency: 2, rate-limit: 10/1m, storm: 20/1m, retry-delays: [10, 5m, 2h]}
 
 Pure. `pipeline.dispatch.entry_schema` checks what is written; the notifier reads it from the
 entries in force, and goes by the settings for what a target leaves open.
@@ -34,6 +34,8 @@ _UNITS: Final = {
     "day": 86_400,
 }
 _LONGEST = timedelta(days=7)
+_DELAY = re.compile(r"(\d{1,6})\s*([a-z]*)")
+_MOST_DELAYS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Guards:
     concurrency: int | None = None
     rate: Limit | None = None
     storm: Limit | str | None = None
+    retry_delays: tuple[timedelta, ...] | None = None
 
 
 def limit_of(text: str) -> Limit:
@@ -107,12 +110,32 @@ class _LimitText(fields.String):
             raise ValidationError(str(error)) from error
 
 
+class _Delays(fields.Field[tuple[timedelta, ...]]):
+    """Delays in seconds or with a unit, `[10, 5m, 2h]`: a list, or a text with commas."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> tuple[timedelta, ...]:
+        parts = value.split(",") if isinstance(value, str) else value
+        if not isinstance(parts, (list, tuple)) or len(parts) > _MOST_DELAYS:
+            raise ValidationError(f"Give a list of at most {_MOST_DELAYS} delays: [10, 5m, 2h].")
+        return tuple(_delay(str(part).strip().lower()) for part in parts)
+
+
+def _delay(text: str) -> timedelta:
+    found = _DELAY.fullmatch(text)
+    if found and (found[2] or "s") in _UNITS:
+        delay = timedelta(seconds=int(found[1]) * _UNITS[found[2] or "s"])
+        if delay <= _LONGEST:
+            return delay
+    raise ValidationError(f"{text!r} is no delay. Give seconds, or 30s, 5m, 2h, 1d; 7d at most.")
+
+
 class GuardsSchema(StrictSchema):
     """What a target's `guards` may say."""
 
     concurrency = fields.Integer(load_default=None, validate=Range(min=1))
     rate = _LimitText()
     storm = _LimitText(may_be_off=True)
+    retry_delays = _Delays(load_default=None, data_key="retry-delays")
 
     @post_load
     def _guards(self, data: dict[str, Any], **_: Any) -> Guards:
@@ -120,4 +143,4 @@ class GuardsSchema(StrictSchema):
 
 
 GuardsSchema._declared_fields["rate"].data_key = "rate-limit"
-_NAMES: Final = frozenset({"concurrency", "rate-limit", "storm"})
+_NAMES: Final = frozenset({"concurrency", "rate-limit", "storm", "retry-delays"})

@@ -388,6 +388,23 @@ def test_two_notifiers_keep_to_one_rate_together_and_the_rest_waits_in_order(
     assert sorted(told.notification_id for _, told in receivers.told) == sorted(ids)
 
 
+def test_a_targets_own_retry_delays_hold(
+    store: SqlStore, clock: Clock, receivers: Receivers
+) -> None:
+    """delivery 5: configurable per target, and the others keep the settings'."""
+    receivers.answers["target:hasty"] = receivers.answers[BAD] = Failed("500")
+    hasty = TargetEntry("hasty", "log", guards={"retry-delays": "10s,20s"})
+    tell(store, "target:hasty", BAD)
+    notify = _notifier(store, receivers, clock, hasty, retry_delays_seconds=(3600.0,))
+    for _ in range(3):
+        notify.run_once()
+        clock.step(seconds=20)
+
+    assert receivers.count("target:hasty") == 3
+    assert _states(store, "target:hasty")["dead"] == 1
+    assert receivers.count(BAD) == 1
+
+
 def test_a_targets_own_concurrency_holds(database_url: str) -> None:
     receivers, ended = Receivers(), threading.Event()
     receivers.answers["target:one"] = lambda delivery: Delivered(200 if ended.wait() else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -60,6 +61,23 @@ def test_a_targets_guards_are_read_and_off_is_no_limit() -> None:
 
 def test_a_number_alone_is_told_how_to_be_a_limit() -> None:
     assert "20/60s" in str(GuardsSchema().validate({"storm": 5}))
+
+
+@pytest.mark.parametrize("written", [[10, "5m", "2h"], "10, 5m ,2H", ["10s", "300", "7200"]])
+def test_delays_are_seconds_or_have_a_unit(written: Any) -> None:
+    """delivery 5: configurable per target."""
+    delays = guards_of({"retry-delays": written}).retry_delays
+
+    assert delays == (timedelta(seconds=10), timedelta(minutes=5), timedelta(hours=2))
+
+
+@pytest.mark.parametrize("written", ["5x", "-1", "8d", [[]], {"a": 1}, ["1"] * 51, 5])
+def test_what_is_no_delay_says_how_to_write_one(written: Any) -> None:
+    assert "5m" in str(GuardsSchema().validate({"retry-delays": written}))
+
+
+def test_no_delay_at_all_means_one_attempt() -> None:
+    assert guards_of({"retry-delays": []}).retry_delays == ()
 
 
 # --- rate ----------------------------------------------------------------------------------------
