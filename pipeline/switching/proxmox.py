@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, NamedTuple
 
 from pipeline.as_code import Item
 from pipeline.dispatch import edits
+from pipeline.dispatch.builtins import DEFAULT_MATCHER, MAIL_TO_ROOT
 from pipeline.dispatch.entry_schema import OptionsCheck
 from pipeline.errors import InvalidValue, Problem
 from pipeline.switching.handlebars import to_jinja
@@ -182,18 +183,58 @@ def _placed(section: Section, path: Sequence[str | int], message: str) -> Proble
 
 def _without_dangling(work: _Work) -> list[Item]:
     """The items without references to what is not carried over."""
-    names = {item.name for item in work.items} | {"mail-to-root", "default-matcher"}
-    found = []
-    for item in work.items:
-        data = dict(item.data)
-        for name in data.get("target", []):
-            if name not in names:
-                work.left.append(item.problem(("target",), f"{name} is not carried over."))
-        if "target" in data:
-            data["target"] = [name for name in data["target"] if name in names]
-        if data.get("filter") and data["filter"] not in names:
-            message = f"the filter {data['filter']} is not carried over."
-            work.left.append(item.problem(("filter",), message))
-            del data["filter"]
-        found.append(Item(item.kind, data, item.place))
+    names = {item.name for item in work.items} | {MAIL_TO_ROOT, DEFAULT_MATCHER}
+    cut = [_cut(work, item, names) for item in work.items]
+    emptied = {
+        after.name
+        for before, after in zip(work.items, cut, strict=True)
+        if before.data.get("target") and not after.data["target"]
+    }
+    work.left += [_kept_builtin(item) for item in cut if _silences(item, emptied)]
+    found = [item for item in cut if not _silences(item, emptied)]
+    for item in found:
+        work.left += _changed_meanings(item)
     return found
+
+
+def _cut(work: _Work, item: Item, names: Collection[str]) -> Item:
+    data = dict(item.data)
+    for name in data.get("target", []):
+        if name not in names:
+            work.left.append(item.problem(("target",), f"{name} is not carried over."))
+    if "target" in data:
+        data["target"] = [name for name in data["target"] if name in names]
+    if data.get("filter") and data["filter"] not in names:
+        message = f"the filter {data['filter']} is not carried over."
+        work.left.append(item.problem(("filter",), message))
+        del data["filter"]
+    return Item(item.kind, data, item.place)
+
+
+def _silences(item: Item, emptied: Collection[str]) -> bool:
+    """Whether a default-matcher that told somebody would now tell nobody."""
+    if item.kind != "matcher" or item.name != DEFAULT_MATCHER or item.data.get("disable"):
+        return False
+    targets = item.data.get("target", [])
+    return item.name in emptied or (bool(targets) and set(targets) <= set(emptied))
+
+
+def _kept_builtin(item: Item) -> Problem:
+    message = (
+        "is not carried over, as none of its targets is: what nothing else takes would go to "
+        "nobody. The one here stays as it is."
+    )
+    return item.problem((), message)
+
+
+def _changed_meanings(item: Item) -> Iterator[Problem]:
+    """Several lines of a rule under mode all: each is a rule there, all are one rule here."""
+    if item.kind != "matcher" or item.data.get("mode") == "any":
+        return
+    for name in ("match-severity", "match-calendar"):
+        if len(set(item.data.get(name, ()))) > 1:
+            message = (
+                "is carried over with a changed meaning: in Proxmox all of these lines must hold, "
+                "here one of them is enough. Write one that says what all of them say."
+            )
+            yield item.problem((name,), message)

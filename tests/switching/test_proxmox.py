@@ -216,6 +216,77 @@ def test_what_cannot_be_carried_over_is_listed_with_its_place(
     assert re.search(re.escape(str(file)) + said, result.stderr), result.stderr
 
 
+PHONE = "gotify: phone\n\tserver https://gotify.example.net\n\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{PHONE}matcher: default-matcher\n\tmode all\n\ttarget phone\n",
+        f"{PHONE}group: all\n\tendpoint phone\n\nmatcher: default-matcher\n\ttarget all\n",
+    ],
+    ids=["its target", "all of its group"],
+)
+def test_default_matcher_stays_where_none_of_its_targets_comes(
+    tocsin: Tocsin, store: SqlStore, tmp_path: Path, text: str
+) -> None:
+    file = tmp_path / "notifications.cfg"
+    file.write_text(text)
+    before = entries(store)["default-matcher"]
+
+    result = tocsin.run("import", "proxmox", str(file))
+
+    assert result.exit_code == 0
+    assert entries(store)["default-matcher"] == before
+    assert (
+        "matcher default-matcher: is not carried over, as none of its targets is" in result.stderr
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "target"),
+    [("\ttarget mail-to-root\n", "mail-to-root"), ("\tdisable true\n", None)],
+    ids=["another target comes", "it is disabled"],
+)
+def test_default_matcher_comes_where_nobody_is_silenced_by_it(
+    tocsin: Tocsin, store: SqlStore, tmp_path: Path, more: str, target: str | None
+) -> None:
+    file = tmp_path / "notifications.cfg"
+    file.write_text(f"{PHONE}matcher: default-matcher\n\ttarget phone\n{more}")
+
+    assert tocsin.run("import", "proxmox", str(file)).exit_code == 0
+
+    found = entries(store)["default-matcher"]
+    assert found.targets == ((target,) if target else ())
+    assert found.disable is (target is None)
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("\tmatch-severity info\n\tmatch-severity error\n", ["match-severity"]),
+        (
+            "\tmode all\n\tmatch-calendar mon-fri\n\tmatch-calendar 8-17\n",
+            ["match-calendar"],
+        ),
+        ("\tmode any\n\tmatch-calendar mon-fri\n\tmatch-calendar 8-17\n", []),
+        ("\tmatch-severity info,error\n\tmatch-calendar mon-fri\n", []),
+        ("\tmatch-field exact:a=b\n\tmatch-field exact:c=d\n", []),
+    ],
+)
+def test_several_lines_that_must_all_hold_are_told_as_changed(
+    tocsin: Tocsin, store: SqlStore, tmp_path: Path, rules: str, told: list[str]
+) -> None:
+    file = tmp_path / "notifications.cfg"
+    file.write_text(f"matcher: m1\n{rules}\ttarget mail-to-root\n")
+
+    result = tocsin.run("import", "proxmox", str(file))
+
+    pattern = r"matcher m1 (\S+): is carried over with a changed meaning"
+    assert re.findall(pattern, result.stderr) == told
+    assert "m1" in entries(store)
+
+
 def test_file_that_is_not_there_is_told(tocsin: Tocsin) -> None:
     assert "nowhere.cfg: cannot be read" in tocsin.fails(
         "import", "proxmox", "nowhere.cfg", code=2
