@@ -17,7 +17,7 @@ from pipeline.dispatch import TargetEntry, named, scheme
 from pipeline.dispatch.secret_values import by_name, has_kept, kept_where_empty
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.hiding import hidden, spellings
-from pipeline.lookups import Lookup, filled, has_lookup
+from pipeline.lookups import Lookup, filled, has_lookup, mistyped
 from pipeline.masking import holds_secret, mask_url
 from pipeline.targets.base import Target, TargetType, Tools
 from pipeline.targets.discreet import DiscreetTarget
@@ -209,8 +209,8 @@ def checked_options(
     A name may have hyphens where the type's own has underscores: `from-address`.
     Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
     it is kept (notifications 6). Whether what `${env:NAME}` and `${file:PATH}` stand for is fit is
-    seen when it is looked up. Raises `InvalidValue` for an unknown type or unfit options, with
-    all problems.
+    seen when it is looked up; what is nearly a lookup, `${envv:NAME}`, is unfit. Raises
+    `InvalidValue` for an unknown type or unfit options, with all problems.
     """
     schema = _schema(of_type(type).schema)
     options = {_own_name(schema, key): value for key, value in options.items()}
@@ -229,6 +229,7 @@ def checked_options(
         for name, texts in problems.items()
         if not (has_kept(secrets.get(name)) or has_lookup(options.get(name)))
     }
+    said |= {name: [told] for name, value in options.items() if (told := mistyped(value))}
     if said:
         raise InvalidValue(_said(said), None, said)
     return public, secrets

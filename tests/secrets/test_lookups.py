@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipeline.dispatch import TargetEntry
 from pipeline.dispatch.secret_values import shown
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.lookups import Lookup, filled, has_lookup, is_lookup
+from pipeline.lookups import Lookup, filled, has_lookup, is_lookup, mistyped
 from pipeline.notification import Delivered
 from pipeline.receiver import Receiver
 from pipeline.secrets import Sources
@@ -174,6 +174,55 @@ def test_lookup_is_shown_and_a_secret_is_not() -> None:
 def test_what_is_no_lookup_stays_as_it_is(text: str) -> None:
     assert not has_lookup(text)
     assert filled(text, lambda _: pytest.fail("looked up")) == text
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("envv", "env"),
+        ("evn", "env"),
+        ("ENV", "env"),
+        ("en", "env"),
+        ("files", "file"),
+        ("flie", "file"),
+        ("fike", "file"),
+        ("File", "file"),
+    ],
+)
+def test_option_that_is_nearly_a_lookup_is_refused(word: str, meant: str) -> None:
+    written = {"server": "https://g", "token": f"${{{word}:geheim}}"}
+
+    with pytest.raises(InvalidValue) as raised:
+        checked_options("gotify", written)
+
+    assert f"token: ${{{word}:…}} is no lookup. Did you mean '${{{meant}:…}}'?" in str(
+        raised.value
+    )
+    assert list(raised.value.messages or ()) == ["token"]
+    assert "geheim" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "${env:A}",
+        "${file:/x}",
+        "${other:A}",
+        "${profile:A}",
+        "${filename:A}",
+        "${files:-none}",
+        "${envv}",
+        "$envv:A",
+        {"a": ["${env:A}"]},
+        7,
+    ],
+)
+def test_what_is_a_lookup_or_far_from_one_is_not_called_mistyped(value: Any) -> None:
+    assert mistyped(value) == ""
+
+
+def test_mistyped_lookup_is_found_inside_and_beside_a_right_one() -> None:
+    assert "${envv:…}" in mistyped({"a": [1, "${env:A} ${envv:B}"]})
 
 
 @given(JSON)
