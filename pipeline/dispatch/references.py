@@ -67,11 +67,13 @@ def referenced_by(name: str, entries: Mapping[str, Entry]) -> list[str]:
 
 
 def check(entries: Mapping[str, Entry]) -> None:
-    """Raise `InvalidValue` for the first reference that leads to nothing, to the wrong sort of
-    entry, or by way of fallbacks back to where it began."""
-    for entry in entries.values():
-        for problem in problems_of(entry, entries):
-            raise problem
+    """Raise `InvalidValue` with all references that lead to nothing or to the wrong sort of entry,
+    else for the first that leads by way of fallbacks back to where it began."""
+    problems = [each for entry in entries.values() for each in problems_of(entry, entries)]
+    if problems:
+        properties = {problem.field for problem in problems}
+        field = properties.pop() if len(properties) == 1 else None
+        raise InvalidValue(" ".join(map(str, problems)), field)
     for entry in entries.values():
         if isinstance(entry, TargetEntry):
             _check_fallbacks(entry, entries)

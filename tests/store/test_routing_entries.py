@@ -225,6 +225,19 @@ def test_reference_that_leads_nowhere_is_refused(store: SqlStore, entry: Any, sa
         store.entry(entry.name)
 
 
+def test_every_reference_that_leads_nowhere_is_told(store: SqlStore) -> None:
+    make(store, MAIL)
+
+    with pytest.raises(InvalidValue) as raised:
+        make(store, GroupEntry("gg", ("nope", "mial"), filter="urgent"))
+
+    assert str(raised.value) == (
+        "group gg: target 'nope' does not exist. Make that target first. "
+        "group gg: target 'mial' does not exist. Make that target first. Did you mean 'mail'? "
+        "group gg: filter 'urgent' does not exist. Make that filter first."
+    )
+
+
 def test_fallbacks_that_lead_back_are_refused(store: SqlStore) -> None:
     second = replace(MAIL, name="second", fallback="mail")
     make(store, MAIL, second)
