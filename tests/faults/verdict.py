@@ -83,7 +83,7 @@ def each_callback_came_under_one_id(
 def no_row_is_stuck(store: SqlStore, load: Load) -> None:
     """Every delivery ended, none is leased; what was rejected is the poison, once each."""
     counts = store.counts()
-    ends = {"delivered": load.transitions, "pending": 0, "dead": 0}
+    ends = {"delivered": load.transitions, "pending": 0, "dead": 0, "digested": 0}
     assert dict(counts.deliveries_by_state) == ends
     assert counts.publications == 0
     delivery = schema.delivery.c

@@ -113,7 +113,7 @@ def test_status_counts_everything(store: SqlStore) -> None:
     assert counts.alarms == 3
     assert counts.alarms_by_state == {"ok": 1, "alarm": 2, "insufficient data": 0}
     assert counts.firings == 2
-    assert counts.deliveries_by_state == {"pending": 2, "delivered": 0, "dead": 0}
+    assert counts.deliveries_by_state == {"pending": 2, "delivered": 0, "dead": 0, "digested": 0}
     assert counts.oldest_due == NOON - timedelta(hours=1)
     assert (counts.rejected, counts.publications, counts.revision) == (1, 1, 4)
     assert counts.disabled_actions == {}
