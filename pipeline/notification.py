@@ -8,7 +8,7 @@ was disabled). Each of its actions becomes one delivery, and each try of a deliv
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -208,6 +208,7 @@ class Refused:
     """It will never work: another try would be answered the same (delivery 4).
 
     `gone` (a 410) means that the receiver wants nothing from us any more: its action is disabled.
+    `asked` is False where we refused it ourselves: that says nothing of the receiver. Not stored.
     """
 
     reason: str
@@ -215,6 +216,7 @@ class Refused:
     response_head: str = ""
     gone: bool = False
     progress: Progress | None = None
+    asked: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -319,17 +319,19 @@ class Notifier:
         if delivery.disabled:
             return Refused(
                 f"its action is disabled ({delivery.disabled})."
-                " `tocsin dead-letter replay` enables it and tries again"
+                " `tocsin dead-letter replay` enables it and tries again",
+                asked=False,
             )
         try:
             target = self._targets.for_action(delivery.action)
         except InvalidValue as error:
-            return Refused(str(error))
+            return Refused(str(error), asked=False)
         if self._is_guarded(delivery) and not heeds_guard(target):
             return Refused(
                 f"{scheme(delivery.action)}:// cannot be held to public addresses, so only an"
                 " admin may set such an action, and not where delivery.guard is all. Let an admin"
-                " set up a target"
+                " set up a target",
+                asked=False,
             )
         return target.deliver(delivery)
 

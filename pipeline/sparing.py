@@ -21,7 +21,7 @@ from pipeline.dispatch.entries import TargetEntry
 from pipeline.dispatch.guards import Guards, Limit, guards_of, storm_limit
 from pipeline.dispatch.routing import Routing
 from pipeline.guards import Breaker, BreakerRules, PaceRules, Tally
-from pipeline.notification import Attempt, Delivery, Failed, Notification
+from pipeline.notification import Attempt, Delivery, Failed, Notification, Refused
 from pipeline.observer import Observer
 from pipeline.retry import Step
 from pipeline.store.base import Outbox
@@ -180,10 +180,10 @@ class Sparing:
         return Given([*probes, *given.deliveries], given.more_for, given.look_at)
 
     def count(self, delivery: Delivery, attempt: Attempt, at: datetime) -> None:
-        """An attempt has ended."""
-        if delivery.disabled:
-            return  # nobody was asked
+        """An attempt has ended. One that asked nobody says nothing of the receiver."""
         outcome = attempt.outcome
+        if isinstance(outcome, Refused) and not outcome.asked:
+            return
         error = outcome.reason or "failed" if isinstance(outcome, Failed) else None
         self._tally.add(receiver(delivery.action), at, error)
 

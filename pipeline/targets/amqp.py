@@ -105,7 +105,7 @@ class AmqpTarget:
         try:
             letter = self._letter(delivery)
         except InvalidValue as error:
-            return Refused(str(error))
+            return Refused(str(error), asked=False)
         sender, generation = self._take()
         try:
             sender.send([letter])

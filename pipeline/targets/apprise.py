@@ -100,7 +100,7 @@ class AppriseTarget:
         try:
             words = self._tools.templates.render(delivery.notification)
         except InvalidValue as error:
-            return Refused(str(error))
+            return Refused(str(error), asked=False)
         told = _told(delivery, len(self._urls))
         problems: list[_Said] = []
         for number, url in enumerate(self._urls):

@@ -131,7 +131,7 @@ class HttpTarget(ABC):
         try:
             request = self.request(delivery)
         except InvalidValue as error:
-            return Refused(hidden(str(error), self._way.secrets))
+            return Refused(hidden(str(error), self._way.secrets), asked=False)
         return self.send(request, self.judge, delivery)
 
     def send(

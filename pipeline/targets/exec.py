@@ -85,17 +85,20 @@ class ExecTarget:
     def deliver(self, delivery: Delivery) -> Outcome:
         """Start it, and wait until it has ended."""
         if delivery.guarded:
-            return Refused("only an admin may have a program started: let one set up a target")
+            return Refused(
+                "only an admin may have a program started: let one set up a target", asked=False
+            )
         if not _is_allowed(self._program, self._allowed):
             return Refused(
                 f"{self._program} may not be started. An admin can name it, or the folder that"
-                " it lies in, in delivery.exec"
+                " it lies in, in delivery.exec",
+                asked=False,
             )
         try:
             told = document(delivery, self._templates)
             ended = _run(self._command, told + b"\n", self._seconds)
         except InvalidValue as error:
-            return Refused(str(error))
+            return Refused(str(error), asked=False)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or type(error).__name__
             return Failed(f"{self._program} cannot be started: {why.lower()}")

@@ -44,11 +44,11 @@ def outcome_of(error: Exception, tried: Tried) -> Outcome:
     who, asked = tried.who, tried.asked
     match error:
         case BadHost():
-            return Refused(f"{asked} is not a host that can be called")
+            return Refused(f"{asked} is not a host that can be called", asked=False)
         case UnknownHost():
             return Failed(f"cannot find {asked}: its name does not resolve")
         case Forbidden():
-            return Refused(forbidden_text(who, str(error)))
+            return Refused(forbidden_text(who, str(error)), asked=False)
         case NoWay():
             return Failed(f"no way to {asked}: the proxy {error}")
         case NoTimeLeft():

@@ -64,13 +64,14 @@ class FileTarget:
         if delivery.guarded and not _lies_in(self._path, self._folders):
             return Refused(
                 f"{self._path} lies in no folder of delivery.file_folders, and this action was"
-                " set by somebody else than an admin. Let an admin add its folder there"
+                " set by somebody else than an admin. Let an admin add its folder there",
+                asked=False,
             )
         try:
             line = document(delivery, self._templates).decode()
             self._file.append([line])
         except InvalidValue as error:
-            return Refused(str(error))
+            return Refused(str(error), asked=False)
         except OSError as error:
             return Failed(self._file.reason(error))
         return Delivered()

@@ -124,7 +124,7 @@ class HttpSender:
         if guarded and proxy:
             if not self._allowed.has_everything:
                 # Where the proxy would go with it cannot be seen from here.
-                return Refused(forbidden_text(there.who, f"the proxy {proxy.who}"))
+                return Refused(forbidden_text(there.who, f"the proxy {proxy.who}"), asked=False)
             guarded = False
         return Route(there.host, there.port, tls, proxy, guarded)
 

@@ -106,7 +106,7 @@ def ready(
     try:
         message = compose(delivery, rendered, sender, author, to.addresses)
     except InvalidValue as error:
-        return Refused(str(error))
+        return Refused(str(error), asked=False)
     return Ready(message, addr_spec(sender), tuple(map(addr_spec, to.addresses)))
 
 

@@ -60,7 +60,7 @@ class TrustTarget(AodhTarget):
         except NoToken as error:
             return error.outcome
         except InvalidValue as error:
-            return Refused(hidden(str(error), self._way.secrets))
+            return Refused(hidden(str(error), self._way.secrets), asked=False)
         headers = {**request.headers, "X-Auth-Token": token}
         request = replace(request, headers=headers, secrets=(*request.secrets, token))
         return self.send(request, self.judge, delivery, by)

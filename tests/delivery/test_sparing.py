@@ -185,6 +185,21 @@ def test_refusals_do_not_open_it(store: SqlStore, clock: Clock, receivers: Recei
     assert store.breakers() == {}
 
 
+def test_a_probe_that_asked_nobody_does_not_close_it(
+    store: SqlStore, clock: Clock, log: Log, receivers: Receivers
+) -> None:
+    receivers.answers[BAD] = Failed("503")
+    tell(store, *[BAD] * 30)
+    notify = _notifier(store, receivers, clock, log=log)
+    notify.run_once()
+    receivers.answers[BAD] = Refused("there is no such target", asked=False)
+    clock.step(seconds=31)
+
+    assert notify.run_once() == 1
+    assert store.breakers()[BAD].is_open
+    assert log.lines("receiver.recovered") == []
+
+
 def test_a_notifier_that_died_while_it_probed_leaves_the_probe_to_another(
     store: SqlStore, clock: Clock, receivers: Receivers
 ) -> None:
