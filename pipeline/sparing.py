@@ -79,6 +79,8 @@ class Guarding:
         targets = self.live.routing.targets
         who = receiver(action)
         entry = targets.get(who.removeprefix("target:")) if who.startswith("target:") else None
+        if entry and entry.disable:
+            return None  # on purpose: nobody else is to have it
         named = (entry.fallback if entry else "") or self.settings.fallback
         if not named:
             return None

@@ -96,7 +96,8 @@ class HttpSender:
             there = endpoint(request.url, request.method)
         except ValueError:
             who = hidden(receiver(request.url), way.secrets)
-            return Refused(f"{who} is not a URL that can be called. Correct the alarm's action")
+            reason = f"{who} is not a URL that can be called. Correct the alarm's action"
+            return Refused(reason, asked=False)
         route = self._route(request, there, way, guarded)
         if isinstance(route, Route):
             outcome = self._over(route, there, request, judge, by, way)
@@ -140,7 +141,8 @@ class HttpSender:
         try:
             written = _written(there, route, request.body, request.headers)
         except ValueError:  # its text may hold a secret
-            return Refused(f"a header for {there.who} has a sign that none can hold. Correct it")
+            reason = f"a header for {there.who} has a sign that none can hold. Correct it"
+            return Refused(reason, asked=False)
         end = by if way.timeout_seconds == inf else min(by, monotonic() + way.timeout_seconds)
         try:
             answer, body = self._connections.send(route, written, _read, end)

@@ -99,7 +99,8 @@ def ready(
         tools.log.warning("mail.no_address", users=list(to.without), target=delivery.action)
     if not to.addresses:
         names = ", ".join(to.without)
-        return Refused(f"no address is known of {names}. Name it in delivery.mail_users")
+        reason = f"no address is known of {names}. Name it in delivery.mail_users"
+        return Refused(reason, asked=False)
     sender = options["from_address"] or settings.mail_from or f"root@{socket.getfqdn()}"
     author = options["author"] or settings.mail_author
     rendered = tools.templates.render(delivery.notification)

@@ -89,7 +89,8 @@ class SmtpTarget:
         except TimeoutError:
             return Failed(f"{self._who} did not answer in time")
         except UnicodeError:
-            return Refused(f"{self._who} cannot be told a username or password beyond ASCII")
+            reason = f"{self._who} cannot be told a username or password beyond ASCII"
+            return Refused(reason, asked=False)
         except OSError as error:
             why = error.strerror or type(error).__name__
             return Failed(f"cannot connect to {self._who}: {why.lower()}")

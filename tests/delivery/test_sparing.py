@@ -373,6 +373,17 @@ def test_the_fallback_of_the_settings_takes_what_has_none_of_its_own(
     assert len(store.deliveries()) == 2
 
 
+def test_what_dies_of_a_target_that_was_disabled_goes_to_no_fallback(
+    store: SqlStore, clock: Clock, receivers: Receivers
+) -> None:
+    receivers.answers["target:off"] = Refused("disabled")
+    tell(store, "target:off")
+    off = TargetEntry("off", "log", disable=True, fallback="mail")
+    _notifier(store, receivers, clock, off, TargetEntry("mail", "log")).run_once()
+
+    assert [record.action for record in store.deliveries()] == ["target:off"]
+
+
 def test_a_fallback_that_is_disabled_takes_nothing(
     store: SqlStore, clock: Clock, receivers: Receivers
 ) -> None:
