@@ -322,22 +322,7 @@ class Notifier:
                 " `tocsin dead-letter replay` enables it and tries again",
                 asked=False,
             )
-        try:
-            target = self._targets.for_action(delivery.action)
-        except InvalidValue as error:
-            return Refused(str(error), asked=False)
-        if self._is_guarded(delivery) and not heeds_guard(target):
-            return Refused(
-                f"{scheme(delivery.action)}:// cannot be held to public addresses, so only an"
-                " admin may set such an action, and not where delivery.guard is all. Let an admin"
-                " set up a target",
-                asked=False,
-            )
-        return target.deliver(delivery)
-
-    def _is_guarded(self, delivery: Delivery) -> bool:
-        guard = self._settings.guard
-        return guard == GUARD_ALL or (delivery.guarded and guard != GUARD_NONE)
+        return told(self._targets, delivery, self._settings.guard)
 
     # --- telling people ----------------------------------------------------------------------
 
@@ -361,6 +346,26 @@ class Notifier:
                 self._log.warning("delivery.failed", **which, reason=reason, next_try=next_try)
             case DeadLetter(reason=reason):
                 self._log.error("delivery.dead_letter", **which, reason=reason)
+
+
+def told(targets: TargetSource, delivery: Delivery, guard: str) -> Outcome:
+    """What comes of telling a delivery's target once, in the bounds of the outbound guard.
+
+    Also for who tries a target out by hand.
+    """
+    try:
+        target = targets.for_action(delivery.action)
+    except InvalidValue as error:
+        return Refused(str(error), asked=False)
+    guarded = guard == GUARD_ALL or (delivery.guarded and guard != GUARD_NONE)
+    if guarded and not heeds_guard(target):
+        return Refused(
+            f"{scheme(delivery.action)}:// cannot be held to public addresses, so only an"
+            " admin may set such an action, and not where delivery.guard is all. Let an admin"
+            " set up a target",
+            asked=False,
+        )
+    return target.deliver(delivery)
 
 
 def _check(settings: DeliverySettings) -> None:

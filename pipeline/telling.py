@@ -20,12 +20,11 @@ from pipeline.alarms.schedule import zone
 from pipeline.arrivals import ArrivalWatch
 from pipeline.dispatch.live import LiveRouting
 from pipeline.dispatch.routing import Routing
-from pipeline.errors import InvalidValue
 from pipeline.feed import RoutingFeed
 from pipeline.kinds import Kinds, kinds_in
 from pipeline.lookups import Lookup
-from pipeline.notification import Attempt, Delivery, Notification, Refused
-from pipeline.notifier import Notifier
+from pipeline.notification import Attempt, Delivery, Notification
+from pipeline.notifier import Notifier, told
 from pipeline.observer import Observer
 from pipeline.planner import Notify, Planner
 from pipeline.sending import Sender
@@ -119,10 +118,7 @@ class Telling:
         delivery = Delivery(self._new_id(), f"target:{name}", 0, notification)
         started_at, began = self._clock(), monotonic()
         with closing(self._targets(self._in_clear())) as targets:
-            try:
-                outcome = targets.for_action(delivery.action).deliver(delivery)
-            except InvalidValue as error:
-                outcome = Refused(str(error))
+            outcome = told(targets, delivery, self._settings.delivery.guard)
         return Attempt(delivery.delivery_id, 1, started_at, monotonic() - began, outcome)
 
     def notify(self, wake: Callable[[], None]) -> Notify:

@@ -32,6 +32,7 @@ from pipeline.sending import Sender
 from pipeline.settings import Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
+from pipeline.targets.settings import DeliverySettings
 from pipeline.telling import Telling
 from pipeline.templates import Templates, TemplatesSettings
 
@@ -52,6 +53,7 @@ class TestApplication:
         self.retention = RetentionSettings()
         self.metrics = MetricsSettings(port=0)
         self.template_settings, self.kind_settings = TemplatesSettings(), KindsSettings()
+        self.delivery = DeliverySettings()
         self._ids = count(1)
 
     @property
@@ -76,7 +78,12 @@ class TestApplication:
 
     @cached_property
     def telling(self) -> Telling:
-        settings = replace(Settings(), templates=self.template_settings, kinds=self.kind_settings)
+        settings = replace(
+            Settings(),
+            templates=self.template_settings,
+            kinds=self.kind_settings,
+            delivery=self.delivery,
+        )
         log, store = structlog.get_logger(), (lambda: self.store)
         return Telling(settings, store, self.clock, self.new_id, log, ExitStack())
 

@@ -24,6 +24,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.targets import types
 from pipeline.targets.log import LogTarget
 from pipeline.targets.options import TargetSchema, secret, text
+from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_rule, a_transition, an_alarm, an_event
 from cli.application import Tocsin
@@ -325,6 +326,17 @@ def test_no_type_has_an_option_that_every_target_has() -> None:
 
 
 # --- trying ----------------------------------------------------------------------------------
+
+
+def test_a_trial_keeps_to_the_outbound_guard(tocsin: Tocsin) -> None:
+    """delivery 9: what a delivery may not do, a trial may not either."""
+    options = ("--set", "server=127.0.0.1", "--set", "port=9", "--set", "mailto=a@example.org")
+    tocsin("target", "create", "mail", "--type", "smtp", *options)
+    tocsin.application.delivery = DeliverySettings(guard="all")
+
+    said = tocsin.fails("target", "test", "mail")
+
+    assert "cannot be held to public addresses" in said
 
 
 def test_target_is_tried_with_a_test_message(tocsin: Tocsin, store: SqlStore) -> None:
