@@ -182,7 +182,7 @@ def entries(draw: Any) -> dict[str, Entry]:
         common = {"comment": draw(TEXT), "disable": draw(st.booleans())}
         some = tuple(draw(st.lists(st.sampled_from(targets), unique=True))) if targets else ()
         if kind == "target":
-            secrets = {"token": draw(TEXT)}
+            secrets = {"token": draw(TEXT.filter(str.strip))}
             options = {"server": "http://g.example"}
             filter = draw(st.sampled_from(["", *filters]))
             found[name] = TargetEntry(name, "gotify", options, secrets, filter=filter, **common)
