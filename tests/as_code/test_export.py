@@ -150,7 +150,9 @@ ALARMS = st.builds(
     enabled=st.booleans(),
     severity=st.sampled_from(Severity),
     alarm_actions=st.lists(
-        st.sampled_from(["log://", "http://a:b@c/?token=x", "test://"]), unique=True
+        # The last but one is shown as the one before it is.
+        st.sampled_from(["log://", "http://a:b@c/?token=x", "http://a:z@c/?token=y", "test://"]),
+        unique=True,
     ).map(tuple),
     repeat_actions=st.booleans(),
     time_constraints=st.lists(
