@@ -313,6 +313,12 @@ def test_an_action_that_is_shown_elsewhere_may_be_given_masked() -> None:
     assert back.ok_actions == (HOOKS[0],)
 
 
+def test_an_action_whose_secret_was_masked_elsewhere_is_refused() -> None:
+    """As one that is copied from a list into a new alarm."""
+    with pytest.raises(InvalidAlarm, match=r"token=\*\*\*: the secret is missing"):
+        loaded(alarm_actions=[SHOWN])
+
+
 def test_one_of_two_actions_that_are_shown_alike_is_not_guessed() -> None:
     alarm = loaded(alarm_actions=HOOKS)
 
