@@ -265,9 +265,12 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _postgresql_engine(
-    url: URL, settings: DatabaseSettings, further: Mapping[str, str] = MappingProxyType({})
+    url: URL,
+    settings: DatabaseSettings,
+    further: Mapping[str, str] = MappingProxyType({}),
+    **how: Any,
 ) -> Engine:
-    """Connections that have `further` among their settings."""
+    """Connections that have `further` among their settings, for an engine that is made so."""
     defaults = {
         "connect_timeout": str(max(2, round(settings.connect_timeout_seconds))),
         "application_name": "tocsin",
@@ -285,6 +288,7 @@ def _postgresql_engine(
         pool_timeout=settings.statement_timeout_seconds,
         # The connection that was used last knows the statements, and has them in its memory.
         pool_use_lifo=True,
+        **how,
     )
     milliseconds = round(settings.statement_timeout_seconds * 1000)
     timeouts = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -297,10 +301,10 @@ def _postgresql_engine(
     }
 
     def prepare(connection: Any, record: Any) -> None:
-        connection.autocommit = True
+        before, connection.autocommit = connection.autocommit, True
         for name, value in chosen.items():
             connection.execute(f"SET {name} = {value}")
-        connection.autocommit = False
+        connection.autocommit = before
         record.info[_USED_AT] = time.monotonic()
 
     event.listen(engine, "connect", prepare)
@@ -309,8 +313,9 @@ def _postgresql_engine(
 
 
 def _hasty_engine(url: URL, settings: DatabaseSettings) -> Engine:
-    engine = _postgresql_engine(url, settings, {"synchronous_commit": "off"})
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    # Said to the engine, as said of a connection it would be set, and reset, at each use.
+    further = {"synchronous_commit": "off"}
+    return _postgresql_engine(url, settings, further, isolation_level="AUTOCOMMIT")
 
 
 def _ping_the_rested(engine: Engine) -> None:
