@@ -1,7 +1,7 @@
 """Database: connections, transactions, and what their failures mean.
 
 The only module that knows how SQLite and PostgreSQL are connected to. Every other module of the
-store asks it for `read()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
+store asks it for `read()`, `look()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
 
 What nothing lost means here (delivery 1): a commit has reached the disk when it returns, unless
 the caller says that it need not. On SQLite that is WAL with synchronous=FULL, one fsync per batch;
@@ -73,6 +73,7 @@ class Database:
         self._reading = engine.execution_options(**read_options)
         self._writing = engine.execution_options(**{_WRITES: True})
         self._hasty = hasty.execution_options(**{_WRITES: True, _DURABLE: False})
+        self._looking = self._reading if self.is_sqlite else self._hasty
 
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Database:
@@ -92,6 +93,13 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all of it sees the database as of one moment."""
         with self._translated(), self._reading.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For a single statement that reads: it sees one moment by itself, which spares
+        PostgreSQL two journeys."""
+        with self._translated(), self._looking.begin() as connection:
             yield connection
 
     @contextmanager

@@ -141,7 +141,7 @@ class SqlOutbox(Part):
 
     def next_due(self, after: datetime) -> datetime | None:
         """When the first delivery that is due after then will be, None if there is none."""
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             given = {_NOW: instant_text(after)}
             ((moment,),) = driven.execute(connection, given, _first_due_after)
         found: datetime | None = moment
