@@ -1,7 +1,8 @@
 """Database: connections, transactions, and what their failures mean.
 
 The only module that knows how SQLite and PostgreSQL are connected to. Every other module of the
-store asks it for `read()`, `look()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
+store asks it for `read()`, `look()`, `write()` or `stream()` and speaks SQLAlchemy Core in the
+block.
 
 What nothing lost means here (delivery 1): a commit has reached the disk when it returns, unless
 the caller says that it need not. On SQLite that is WAL with synchronous=FULL, one fsync per batch;
@@ -14,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
@@ -28,10 +29,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from pipeline.errors import StoreUnavailable
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 
-_WRITES, _DURABLE = "tocsin_writes", "tocsin_durable"
 _USED_AT = "tocsin_used_at"
 _FRESH_SECONDS = 1.0
 _ROWS_AT_A_TIME = 1_000
+
+_READ = ("BEGIN",)
+_WRITE = ("PRAGMA synchronous = FULL", "BEGIN IMMEDIATE")
+_WRITE_AT_ONCE = ("PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE")
+"""How SQLite's transactions begin."""
 
 _PASSING_SQLITE = frozenset(
     {
@@ -67,13 +72,11 @@ class Database:
         self._driver_error: type[Exception] = driver.Error
         # SQLite has one writer at a time and lets the others poll; within a process they queue.
         self._writer = threading.Lock()
-        read_options: dict[str, Any] = {}
+        self._reading, self._hasty = engine, hasty
         if not self.is_sqlite:
-            read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reading = engine.execution_options(**read_options)
-        self._writing = engine.execution_options(**{_WRITES: True})
-        self._hasty = hasty.execution_options(**{_WRITES: True, _DURABLE: False})
-        self._looking = self._reading if self.is_sqlite else self._hasty
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Database:
@@ -93,19 +96,22 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all of it sees the database as of one moment."""
         with self._translated(), self._reading.begin() as connection:
+            self._begin(connection, _READ)
             yield connection
 
     @contextmanager
     def look(self) -> Iterator[Connection]:
         """For a single statement that reads: it sees one moment by itself, which spares
         PostgreSQL two journeys."""
-        with self._translated(), self._looking.begin() as connection:
+        # SQLite begins and ends a transaction for a statement by itself.
+        with self._translated(), self._hasty.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, undone if it raises."""
-        with self._translated(), self._turn(), self._writing.begin() as connection:
+        with self._translated(), self._turn(), self._engine.begin() as connection:
+            self._begin(connection, _WRITE)
             yield connection
 
     @contextmanager
@@ -117,6 +123,7 @@ class Database:
         On PostgreSQL each statement is a transaction of its own, which spares it two journeys.
         """
         with self._translated(), self._turn(), self._hasty.begin() as connection:
+            self._begin(connection, _WRITE_AT_ONCE)
             yield connection
 
     @contextmanager
@@ -124,6 +131,7 @@ class Database:
         """Like `read`, for results that are too large for memory."""
         options = {"yield_per": _ROWS_AT_A_TIME}
         with self._translated(), self._reading.execution_options(**options).begin() as connection:
+            self._begin(connection, _READ)
             yield connection
 
     @contextmanager
@@ -141,6 +149,13 @@ class Database:
         """Let go of all connections."""
         self._engine.dispose()
         self._hasty.dispose()
+
+    def _begin(self, connection: Connection, statements: Sequence[str]) -> None:
+        """Begin SQLite's transaction; psycopg begins PostgreSQL's by itself."""
+        if self.is_sqlite:
+            driven: Any = connection.connection.driver_connection
+            for statement in statements:
+                driven.execute(statement)
 
     def _turn(self) -> AbstractContextManager[None]:
         return self._queued() if self.is_sqlite else nullcontext()
@@ -166,7 +181,7 @@ class Database:
             if not _passing(error):
                 raise
             raise StoreUnavailable(f"{self.shown}: {_reason(error.orig)}") from error
-        except self._driver_error as error:  # of a connection that was lent by `own`
+        except self._driver_error as error:  # lent by `own`, or of a transaction's beginning
             raise StoreUnavailable(f"{self.shown}: {_reason(error)}") from error
 
 
@@ -220,7 +235,6 @@ def _sqlite_engine(url: URL, settings: DatabaseSettings) -> Engine:
         connect_args={"timeout": settings.statement_timeout_seconds},
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -235,7 +249,7 @@ def _make_file(path: Path, name: str) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.isolation_level = None  # transactions are begun above, not by the driver
     _use_wal(connection)
 
 
@@ -256,17 +270,6 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             time.sleep(0.02)
         else:
             return
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get(_WRITES):
-        connection.exec_driver_sql("BEGIN")
-        return
-    synchronous = "FULL" if options.get(_DURABLE, True) else "NORMAL"
-    driven: Any = connection.connection.driver_connection
-    driven.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 # --- PostgreSQL ------------------------------------------------------------------------------

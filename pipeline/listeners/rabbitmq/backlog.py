@@ -51,9 +51,7 @@ class Backlog(Generic[Decision]):
         self._waiting: deque[_Decided[Decision]] = deque()
         """Its first is what is being committed, if anything is."""
 
-    def add(
-        self, last_tag: int, decisions: list[Decision] | None, *, alone: bool = False
-    ) -> None:
+    def add(self, last_tag: int, decisions: list[Decision] | None, *, alone: bool = False) -> None:
         """Commit and acknowledge this batch when its turn comes, which may be at once; `alone`
         says that nothing else is at hand."""
         waiting = self._waiting

@@ -102,12 +102,12 @@ def _errors(connection: Connection) -> type[Exception]:
     return error
 
 
-def _translated(connection: Connection, error: Exception) -> BaseException:
+def _translated(connection: Connection, error: Any) -> BaseException:
     """The driver's exception as SQLAlchemy's, as everybody here expects it."""
     lent: Any = connection.connection.dbapi_connection
     if lost := connection.dialect.is_disconnect(error, lent, None):
         connection.invalidate(error)
-    return DBAPIError.instance(
+    translated: BaseException = DBAPIError.instance(
         None,
         None,
         error,
@@ -116,3 +116,4 @@ def _translated(connection: Connection, error: Exception) -> BaseException:
         connection_invalidated=lost,
         dialect=connection.dialect,
     )
+    return translated
