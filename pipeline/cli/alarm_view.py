@@ -23,13 +23,17 @@ def row(alarm: Alarm) -> tuple[Any, ...]:
 
 
 def details(alarm: Alarm) -> Mapping[str, Any]:
-    """Everything about an alarm by name, in their order; its rule's fields stand among its own.
+    """Everything about an alarm by name, in their order; an event rule's fields stand among its
+    own, a composite rule is JSON.
 
     The secrets in its actions are masked. Conditions and time constraints are text for people.
     """
     fields = as_dict(alarm, mask=True)
-    del fields[f"{alarm.type}_rule"]
-    fields |= {"event_type": alarm.rule.event_type, "query": query_text(alarm.rule)}
+    if isinstance(alarm.rule, EventRule):
+        del fields["event_rule"]
+        fields |= {"event_type": alarm.rule.event_type, "query": query_text(alarm.rule)}
+    else:
+        fields["composite_rule"] = json.dumps(fields["composite_rule"], indent=2)
     if constraints := fields["time_constraints"]:
         fields["time_constraints"] = json.dumps(constraints, sort_keys=True, indent=2)
     return dict(sorted(fields.items()))

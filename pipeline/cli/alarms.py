@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.alarm import COMPOSITE, Alarm, State
 from pipeline.alarms.files import load_alarms
 from pipeline.alarms.schema import load_alarm, update_alarm
 from pipeline.cli import alarm_view, completion, times
@@ -66,6 +66,8 @@ def create(app: Application, output: Output, file: str | None, **options: Any) -
           --query "traits.outcome=string::failure;traits.reason_code>=integer::400" \\
           --time-constraint "name=night;start=0 22 * * *;duration=28800;timezone=Europe/Berlin" \\
           --severity critical --alarm-action log://
+      tocsin alarm create --name "no way out" --alarm-action log:// --composite-rule \\
+          '{"and": [{"alarm": "uplink down"}, {"type": "event", "event_type": "standby.failed"}]}'
       tocsin alarm create --file alarms.yaml
     """
     fields = given(options)
@@ -260,7 +262,8 @@ def history(
 def _new(app: Application, fields: Mapping[str, Any]) -> Alarm:
     """A new alarm; it sees all projects unless it is given to one."""
     sees_all = not fields.get("project_id")
-    described = {"type": "event", "all_projects": sees_all} | dict(fields)
+    type = COMPOSITE if "composite_rule" in fields else "event"
+    described = {"type": type, "all_projects": sees_all} | dict(fields)
     if described["type"] == "event":
         described.setdefault("event_rule", {})
     return load_alarm(described, alarm_id=app.new_id(), now=app.clock(), check_action=check_action)

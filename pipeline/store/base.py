@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from pipeline.alarms.alarm import Alarm, State, Transition
+from pipeline.alarms.composites import Composites
 from pipeline.event import Event
 from pipeline.guards import Heard
 from pipeline.notification import Attempt, Delivery, Notification
@@ -61,7 +62,19 @@ class Transaction(Protocol):
     """One transaction, in which all that a batch causes is written: all of it or nothing."""
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
-        """The alarms as they now stand, held against change until the end. Unknown ids: absent."""
+        """The alarms as they now stand, held against change until the end.
+
+        Unknown ids and those of composite alarms: absent.
+        """
+
+    def lock_composites(
+        self, alarm_ids: Collection[str], changed: Collection[str] = ()
+    ) -> Composites:
+        """The composite alarms among these, and all that refer to them or to one of `changed`,
+        directly or through others; held against change until the end.
+
+        `changed` are alarms that `lock_alarms` gave, and that fire. Lock no alarm after this.
+        """
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
@@ -72,8 +85,14 @@ class Transaction(Protocol):
         """Write, for each: alarm state, history, firing, notification, a delivery per action.
 
         `actions` are those that were planned for each (`pipeline.dispatch`); None: the alarm's
-        own, as they are.
+        own, as they are. Firings of composite alarms are for `save_composites`.
         """
+
+    def save_composites(
+        self, alarms: Sequence[Alarm], met: Sequence[tuple[str, str]], at: datetime
+    ) -> None:
+        """Write the states of these composite alarms' event conditions, and a firing for each
+        (alarm_id, message_id) of an event that met one."""
 
     def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
         """Write a notification that tells of no alarm, with a delivery per action."""
@@ -140,7 +159,11 @@ class Alarms(Protocol):
     """Managing alarms. Every change bumps the revision and writes history in its transaction."""
 
     def create(self, alarm: Alarm, actor: str = "") -> Alarm:
-        """Store a new alarm; history type `creation`. Returns it with its revision."""
+        """Store a new alarm; history type `creation`. Returns it with its revision.
+
+        A composite alarm may refer to others by name, and is evaluated at once. Raises
+        `InvalidValue` for references that lead nowhere, or back to it.
+        """
 
     def create_many(self, alarms: Iterable[Alarm], actor: str = "") -> int:
         """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
@@ -167,14 +190,20 @@ class Alarms(Protocol):
         """Replace an alarm's definition; history `rule change`, none if nothing changed.
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
-        may have fired after the caller read it. `set_state` sets it.
+        may have fired after the caller read it. `set_state` sets it. As `create` for references;
+        raises `Conflict` if an alarm that refers to this one could not see it any more.
         """
 
     def delete(self, alarm_id: str, actor: str = "") -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`."""
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` ("referenced
+        by …") for an alarm that a composite one refers to."""
 
     def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
-        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+        """Set the state by hand: reason "Manually set via API", history `state transition`.
+
+        Composite alarms that refer to it are evaluated. Of a composite alarm, ok and insufficient
+        data become the state of its event conditions, too.
+        """
 
     def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
         """The alarm's history, newest first; also of a deleted alarm."""

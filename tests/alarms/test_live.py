@@ -72,7 +72,7 @@ def test_an_alarm_that_fired_and_does_not_repeat_is_no_candidate() -> None:
 def test_an_alarm_that_settled_is_quiet_until_a_person_sets_it_back() -> None:
     """alarms 11"""
     alarms = live(alarm())
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == []
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
     assert found(alarms) == ["one"]
@@ -83,23 +83,23 @@ def test_what_settled_before_a_newer_change_does_not_make_the_alarm_quiet() -> N
     alarms = live(alarm())
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
     assert found(alarms) == ["one"]
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
-    alarms.settled("one", 2)
+    alarms.settled(alarm(state=State.ALARM, revision=2))
     assert found(alarms) == []
 
 
 def test_a_change_that_is_still_queued_counts_as_well() -> None:
     alarms = live(alarm())
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
 
 
 def test_what_settled_before_the_alarms_were_loaded_again_does_not_make_quiet() -> None:
     alarms = live(alarm())
     alarms.load(2, [alarm(state=State.OK, revision=2)])
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
 
 
@@ -107,7 +107,7 @@ def test_an_unknown_alarm_cannot_settle() -> None:
     alarms = live(alarm())
     alarms.apply(2, [], ["one"])
     assert found(alarms) == []
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     alarms.apply(3, [alarm(revision=3)], [])
     assert found(alarms) == ["one"]
 
