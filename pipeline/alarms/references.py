@@ -5,7 +5,7 @@ Pure. Called by the store, and by files that are applied (`pipeline.as_code`).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,31 +26,42 @@ class Known(Protocol):
     def project_id(self) -> str: ...
 
 
+class Directory:
+    """Alarms by id and by name, so that a reference is looked up without a look at the others."""
+
+    def __init__(self, known: Iterable[Known] = ()) -> None:
+        self.by_id = {each.alarm_id: each for each in known}
+        self._by_name: dict[str, list[Known]] = {}
+        for each in self.by_id.values():
+            self._by_name.setdefault(each.name, []).append(each)
+
+    def meant(self, text: str) -> list[Known]:
+        """Those that have the text as their id or name."""
+        by_id = self.by_id.get(text)
+        return [*([] if by_id is None else [by_id]), *self._by_name.get(text, ())]
+
+
 def may_refer(alarm: Alarm, other: Known) -> bool:
     """Whether a composite alarm may refer to the other: to those of its own project, and to any
     if it sees all projects."""
     return alarm.all_projects or alarm.project_id == other.project_id
 
 
-def resolve(alarm: Alarm, known: Collection[Known]) -> Alarm:
-    """The alarm, ids in place of the names in its rule. `known` are those that it may mean.
+def resolve(alarm: Alarm, known: Directory) -> Alarm:
+    """The alarm, ids in place of the names in its rule. `known` has those that it may mean.
 
     Raises `InvalidValue` for what leads to none or to more than one.
     """
     if not isinstance(alarm.rule, CompositeRule) or not alarm.rule.references:
         return alarm
-    visible = [each for each in known if may_refer(alarm, each)]
-    ids = {text: _meant(alarm, text, visible) for text in alarm.rule.references}
+    ids = {text: _meant(alarm, text, known) for text in alarm.rule.references}
     return replace(alarm, rule=_with_ids(alarm.rule, ids))
 
 
-def _meant(alarm: Alarm, text: str, visible: Iterable[Known]) -> str:
-    named = []
-    for each in visible:
-        if each.alarm_id == text:
-            return text
-        if each.name == text:
-            named.append(each.alarm_id)
+def _meant(alarm: Alarm, text: str, known: Directory) -> str:
+    named = [each.alarm_id for each in known.meant(text) if may_refer(alarm, each)]
+    if text in named:
+        return text
     if len(named) == 1:
         return named[0]
     if named:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.alarms.alarm import Alarm, State
-from pipeline.alarms.references import resolve
+from pipeline.alarms.references import Directory, resolve
 from pipeline.as_code.diff import Change
 from pipeline.as_code.forms import alarm_form, entry_form
 from pipeline.as_code.items import Item
@@ -165,9 +165,10 @@ class _Work:
     def _resolve(self) -> None:
         """Put ids in the place of names in composite rules."""
         known = {**self.by_id, **{id: alarm for id, (_, alarm, _) in self.alarms.items()}}
+        directory = Directory(known.values())
         for alarm_id, (item, alarm, before) in self.alarms.items():
             try:
-                self.alarms[alarm_id] = item, resolve(alarm, list(known.values())), before
+                self.alarms[alarm_id] = item, resolve(alarm, directory), before
             except InvalidValue as error:
                 self.problems.append(item.problem(("composite_rule",), str(error)))
 

@@ -22,7 +22,7 @@ from pipeline.alarms.alarm import (
 from pipeline.alarms.composites import Composites, Evaluation, Referred
 from pipeline.alarms.composition import carried_over, form, leaf_states, set_by_hand, value
 from pipeline.alarms.evaluator import decide
-from pipeline.alarms.references import resolve
+from pipeline.alarms.references import Directory, resolve
 from pipeline.errors import InvalidValue
 
 from builders import NOON, a_composite, a_rule, all_of, an_alarm, an_event, any_of
@@ -276,7 +276,7 @@ def test_a_name_leads_to_an_alarm_that_the_alarm_may_see() -> None:
         ("net", {"project_id": "q"}, "3"),
         ("3", {"all_projects": True}, "3"),
     ):
-        resolved = resolve(referring(text, **changes), OTHERS)
+        resolved = resolve(referring(text, **changes), Directory(OTHERS))
         assert resolved.rule == any_of(A, all_of(Reference(wanted)))
 
 
@@ -291,5 +291,5 @@ def test_a_name_leads_to_an_alarm_that_the_alarm_may_see() -> None:
 )
 def test_a_reference_that_leads_nowhere_is_refused(text: str, changes: Any, message: str) -> None:
     with pytest.raises(InvalidValue, match=message) as refused:
-        resolve(referring(text, **changes), OTHERS)
+        resolve(referring(text, **changes), Directory(OTHERS))
     assert refused.value.field == "composite_rule"

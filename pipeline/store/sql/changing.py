@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError
 from pipeline.alarms.alarm import COMPOSITE, Alarm, CompositeRule, State
 from pipeline.alarms.composites import Evaluation
 from pipeline.alarms.composition import carried_over, set_by_hand
+from pipeline.alarms.references import Directory
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.store import schema
 from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
@@ -67,7 +68,7 @@ class SqlChanges(Part):
 
     def _hold(self, connection: Connection, change: Change) -> Held:
         """Lock what a change concerns. Raises `NotFound`, and `InvalidValue` for a reference."""
-        beside = {alarm.alarm_id: alarm for alarm in (*change.created, *change.updated)}
+        beside = Directory((*change.created, *change.updated))
         created = [composites.resolved(connection, each, beside) for each in change.created]
         updated = [composites.resolved(connection, each, beside) for each in change.updated]
         ids = {alarm.alarm_id for alarm in (*updated, *change.deleted)}

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, delete, select, update
 from pipeline.alarms.alarm import COMPOSITE, Alarm, CompositeRule, State
 from pipeline.alarms.composites import Composites, Referred
 from pipeline.alarms.composition import rule_of
-from pipeline.alarms.references import may_refer, resolve
+from pipeline.alarms.references import Directory, Known, may_refer, resolve
 from pipeline.errors import Conflict, InvalidValue
 from pipeline.store import schema
 from pipeline.store.rows import alarm_from
@@ -101,17 +101,19 @@ def _bottom_up(alarms: Mapping[str, Alarm]) -> Iterable[str]:
 # --- people's changes ------------------------------------------------------------------------
 
 
-def resolved(connection: Connection, alarm: Alarm, beside: Mapping[str, Alarm]) -> Alarm:
-    """The alarm, ids in place of the names in its rule; `beside` are alarms, by id, that this
+def resolved(connection: Connection, alarm: Alarm, beside: Directory) -> Alarm:
+    """The alarm, ids in place of the names in its rule; `beside` has the alarms that this
     transaction makes or changes. Raises `InvalidValue`."""
     if not isinstance(alarm.rule, CompositeRule) or not alarm.rule.references:
         return alarm
     texts = alarm.rule.references
-    known: dict[str, Any] = {}
+    known: dict[str, Known] = {}
     for column in (_alarm.c.alarm_id, _alarm.c.name):
         rows = connection.execute(select(*_NAMED).where(column.in_(texts)))
         known.update((row.alarm_id, Named(*row)) for row in rows)
-    return resolve(alarm, list({**known, **beside}.values()))
+    known |= {each.alarm_id: each for text in texts for each in beside.meant(text)}
+    # One that is changed here may no longer have the name by which it was found.
+    return resolve(alarm, Directory(beside.by_id.get(id, each) for id, each in known.items()))
 
 
 def note_referred(connection: Connection, ids: Collection[str]) -> None:
