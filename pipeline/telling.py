@@ -16,8 +16,10 @@ from time import monotonic
 from typing import Any
 
 from pipeline import yaml_source
+from pipeline.alarms.alarm import Transition
 from pipeline.alarms.schedule import zone
 from pipeline.arrivals import ArrivalWatch
+from pipeline.dispatch import Entry
 from pipeline.dispatch.live import LiveRouting
 from pipeline.dispatch.routing import Routing
 from pipeline.feed import RoutingFeed
@@ -87,6 +89,14 @@ class Telling:
     def planner(self) -> Planner:
         """What plans by it."""
         return Planner(self.live, self._log)
+
+    def plan(
+        self, transitions: Sequence[Transition], entries: Sequence[Entry]
+    ) -> Sequence[Sequence[str]]:
+        """Where notifications go by these entries, which the store has from its transaction."""
+        live = LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+        live.load(0, entries, {})
+        return [Planner(live, self._log).actions(each) for each in transitions]
 
     def feed(self, *, with_secrets: bool) -> RoutingFeed:
         """What keeps the routing true to the store; `with_secrets` for who delivers."""
