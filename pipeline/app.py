@@ -6,6 +6,7 @@ asked for: `tocsin check` needs no database, `tocsin alarm list` no definitions.
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +15,16 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from pipeline import __version__, logs, settings, yaml_source
+from pipeline.access import LOCAL
 from pipeline.alarms.live import LiveAlarms
 from pipeline.check import check
+from pipeline.desk import LocalDesk
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
@@ -54,6 +58,8 @@ from pipeline.tracing import Tracing, switched_on
 from pipeline.worker import Tally, Worker
 
 if TYPE_CHECKING:
+    from pipeline.api import ApiServer
+    from pipeline.desk import Desk
     from pipeline.outside import Outside
 
 
@@ -61,9 +67,13 @@ class Application:
     """Everything that one command works with. Close it when done."""
 
     def __init__(
-        self, config_path: str | None = None, environ: Mapping[str, str] = os.environ
+        self,
+        config_path: str | None = None,
+        environ: Mapping[str, str] = os.environ,
+        client: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        self._config_path, self._environ = config_path, environ
+        """`client` are settings `client.*` that go before those of file and environment."""
+        self._config_path, self._environ, self._client = config_path, environ, client
         self._log = structlog.get_logger()
         self._open = ExitStack()
         self.worker_number: int | None = None
@@ -74,6 +84,9 @@ class Application:
     def loaded(self) -> LoadedSettings:
         """The settings in force and where each came from. Raises `ConfigError`."""
         loaded = settings.load(self._config_path, self._environ)
+        if self._client:
+            client = replace(loaded.settings.client, **self._client)
+            loaded = replace(loaded, settings=replace(loaded.settings, client=client))
         logs.configure(loaded.settings.log, worker=self.worker_number)
         for warning in loaded.warnings:
             self._log.warning("settings.unknown", reason=warning)
@@ -83,6 +96,12 @@ class Application:
     def settings(self) -> Settings:
         """The effective settings."""
         return self.loaded.settings
+
+    def use_api(self, given: Mapping[str, Any]) -> None:
+        """Let these settings `api.*` go before those of file and environment."""
+        present = self.loaded
+        api = replace(present.settings.api, **given)
+        self.loaded = replace(present, settings=replace(present.settings, api=api))
 
     def clock(self) -> datetime:
         """Now, aware UTC."""
@@ -266,8 +285,8 @@ class Application:
 
     # --- processes ---------------------------------------------------------------------------
 
-    def process(self, *, listen: bool, notify: bool) -> Process:
-        """`tocsin run` (both), `tocsin listener` or `tocsin notifier`, ready to run."""
+    def process(self, *, listen: bool, notify: bool, serve: bool = False) -> Process:
+        """`tocsin run` (both), `tocsin listener`, `notifier` or `api`, ready to run."""
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         # Before the files are read, so that no change between is missed.
         of_events = [self.settings.normalise.file, self.settings.routing.file] if listen else []
@@ -284,6 +303,9 @@ class Application:
             # In the process that also notifies, HTTP is on unless it is turned off.
             http = notify if self.settings.http.enabled is None else self.settings.http.enabled
             self._add_listening(process, http, notifier[0].wake if notifier else nobody)
+        wanted = self.settings.api.enabled
+        if serve or (listen and notify if wanted is None else wanted):
+            process.add_stage([self.api()])
         if notify:
             arrivals = self.telling.arrivals(notifier[0], alone=not listen)
             process.add_stage([*arrivals, *notifier])
@@ -365,6 +387,24 @@ class Application:
         look_up = Sources(self._environ, self.settings.secrets.lookups)
         return Telling(self.settings, store, self.clock, self.new_id, log, self._open, look_up)
 
+    @cached_property
+    def desk(self) -> Desk:
+        """Where people's questions go: the server that is set, else the store of this machine."""
+        client = self.settings.client
+        if not client.server:
+            return LocalDesk(self, replace(LOCAL, user_id=_login()))
+        from pipeline.remote import Connection, RemoteDesk
+
+        connection = Connection(client)
+        self._open.callback(connection.close)
+        return RemoteDesk(connection)
+
+    def api(self) -> ApiServer:
+        """The REST API."""
+        from pipeline.serving import api_server
+
+        return api_server(self, self.settings.api, self._log, self._observer)
+
     def notifier(self) -> Notifier:
         """The outbound loop."""
         return self.telling.notifier(self._observer, self.tracing)
@@ -411,3 +451,11 @@ class Application:
                 self._log.info("configuration.reloaded")
 
         return reload
+
+
+def _login() -> str:
+    """Who runs this process, for the history; '' where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

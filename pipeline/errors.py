@@ -6,6 +6,8 @@
     │   └── Conflict         … with what there is: a name that is taken, a thing still in use
     ├── NotFound             nothing has that id or name
     ├── Ambiguous            more than one thing has that name
+    ├── Unauthenticated      who asks has not shown who they are
+    ├── Forbidden            who asks may not do this
     ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
     ├── BrokerError          a broker refused what was asked of it; a person has to mend something
     └── PublishFailed        a sink did not take an event; it is kept and tried again
@@ -77,6 +79,14 @@ class NotFound(TocsinError):
 
 class Ambiguous(TocsinError):
     """More than one thing has the given name; an id is needed."""
+
+
+class Unauthenticated(TocsinError):
+    """Who asks has not shown who they are, or no longer may."""
+
+
+class Forbidden(TocsinError):
+    """Who asks is known, and may not do this."""
 
 
 class Conflict(InvalidValue):

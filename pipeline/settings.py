@@ -21,6 +21,7 @@ from typing import Any, NamedTuple, get_type_hints
 from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
+from pipeline.access.settings import ApiSettings, ClientSettings
 from pipeline.alarms.schedule import zone
 from pipeline.dispatch.settings import NotificationsSettings
 from pipeline.errors import InvalidValue
@@ -58,6 +59,7 @@ from pipeline.tracing import TracingSettings
 
 PREFIX = "TOCSIN_"
 FILE_VARIABLE = "TOCSIN_CONFIG"
+_OF_THE_COMMAND = (FILE_VARIABLE, "TOCSIN_SERVER", "TOCSIN_TOKEN")
 FILE_NAME = "tocsin.yaml"
 _TEST_PREFIX = "TOCSIN_TEST_"
 _KEY_FILE = "secrets.key"
@@ -94,6 +96,7 @@ class Settings:
     rabbitmq: RabbitmqSettings = field(default_factory=RabbitmqSettings)
     bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
     normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     publishing: PublishingSettings = field(default_factory=PublishingSettings)
@@ -109,6 +112,7 @@ class Settings:
     log: LogSettings = field(default_factory=LogSettings)
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
+    client: ClientSettings = field(default_factory=ClientSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +206,7 @@ def _default_key_file(database_url: str) -> Path:
 
 def _warnings(environ: Mapping[str, str]) -> Iterator[str]:
     names = ((name, option) for name, type in sections().items() for option in options_of(type))
-    known = {FILE_VARIABLE, *(variable(PREFIX, name, option) for name, option in names)}
+    known = {*_OF_THE_COMMAND, *(variable(PREFIX, name, option) for name, option in names)}
     for name in sorted(environ.keys() - known):
         if name.startswith(PREFIX) and not name.startswith(_TEST_PREFIX):
             hint = did_you_mean(name, sorted(known))

@@ -17,12 +17,18 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from pipeline.access import Caller, Role
 from pipeline.alarms.alarm import Alarm, Condition, EventRule, Severity, State, Transition
 from pipeline.event import Event, TraitType, TraitValue
 from pipeline.notification import AlarmTransition, Delivery, Notification, Occurrence
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 """The moment at which tests happen, unless they say another."""
+
+
+def a_caller(user_id: str = "u-1", role: Role = Role.ADMIN, **changes: Any) -> Caller:
+    """Somebody who asks, in this role, held to nothing; `changes` are the fields of `Caller`."""
+    return Caller(user_id, role, **changes)
 
 
 def an_id() -> str:

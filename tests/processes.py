@@ -14,6 +14,9 @@ from typing import Any
 
 from waiting import DEADLINE_SECONDS, eventually
 
+_ANY_PORT = {"TOCSIN_API_PORT": "0"}
+"""Several processes run at once, and the API's own port can be had by one."""
+
 TOCSIN = (sys.executable, "-m", "pipeline")
 
 
@@ -34,7 +37,7 @@ class TocsinProcess:
         self._seen_from = self._log.tell()
         self._process = subprocess.Popen(
             [*program, *arguments],
-            env={**_clean_environment(), **environment},
+            env={**_clean_environment(), **_ANY_PORT, **environment},
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import cycle
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipeline.alarms.alarm import Alarm, State, TimeConstraint
 from pipeline.alarms.alarm_schema import ActionCheck, AlarmSchema
 from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
+from pipeline.times import plain
 
 MANUAL_REASON = "Manually set via API"
 
@@ -34,7 +35,7 @@ class InvalidAlarm(InvalidValue):
     """
 
     def __init__(self, messages: Mapping[str, Any]) -> None:
-        self.problems = tuple(_flat(messages))
+        self.problems = tuple(flat(messages))
         lines = [f"{path}: {text}" if path else text for path, text in self.problems]
         super().__init__("\n".join(lines), self.problems[0][0] or None, messages)
 
@@ -99,9 +100,9 @@ def as_dict(alarm: Alarm, *, mask: bool = False) -> dict[str, Any]:
         "severity": alarm.severity.value,
         "state": alarm.state.value,
         "state_reason": alarm.state_reason,
-        "state_timestamp": _wire(alarm.state_timestamp),
-        "timestamp": _wire(alarm.timestamp),
-        "evaluate_timestamp": _wire(alarm.evaluate_timestamp),
+        "state_timestamp": plain(alarm.state_timestamp),
+        "timestamp": plain(alarm.timestamp),
+        "evaluate_timestamp": plain(alarm.evaluate_timestamp),
         "repeat_actions": alarm.repeat_actions,
         "ok_actions": actions(alarm.ok_actions),
         "alarm_actions": actions(alarm.alarm_actions),
@@ -119,10 +120,6 @@ def _constraint_as_dict(constraint: TimeConstraint) -> dict[str, Any]:
         "duration": constraint.duration_seconds,
         "timezone": constraint.timezone,
     }
-
-
-def _wire(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat()
 
 
 def unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
@@ -176,13 +173,13 @@ def _loaded(
     return loaded
 
 
-def _flat(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def flat(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Marshmallow's nested messages as (dotted path, text)."""
     if isinstance(messages, Mapping):
         for key, inner in messages.items():
-            yield from _flat(inner, path if key == "_schema" else f"{path}.{key}".strip("."))
+            yield from flat(inner, path if key == "_schema" else f"{path}.{key}".strip("."))
     elif isinstance(messages, str):
         yield path, messages
     else:
         for inner in messages:
-            yield from _flat(inner, path)
+            yield from flat(inner, path)

@@ -6,36 +6,37 @@ Pure. Called by `pipeline.cli.alarms`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.alarms.alarm import Alarm, EventRule
-from pipeline.alarms.schema import as_dict
 from pipeline.cli.queries import SIGNS
+from pipeline.desk import Document
 
+_LEFT_OUT = ("digest",)
 LIST_COLUMNS = ("alarm_id", "type", "name", "state", "severity", "enabled")
 
 
-def row(alarm: Alarm) -> tuple[Any, ...]:
+def row(alarm: Document) -> tuple[Any, ...]:
     """An alarm as a row of `LIST_COLUMNS`."""
-    fields = as_dict(alarm)
-    return tuple(fields[name] for name in LIST_COLUMNS)
+    return tuple(alarm[name] for name in LIST_COLUMNS)
 
 
-def details(alarm: Alarm) -> Mapping[str, Any]:
+def details(alarm: Document) -> Mapping[str, Any]:
     """Everything about an alarm by name, in their order; its rule's fields stand among its own.
 
-    The secrets in its actions are masked. Conditions and time constraints are text for people.
+    Conditions and time constraints are text for people.
     """
-    fields = as_dict(alarm, mask=True)
-    del fields[f"{alarm.type}_rule"]
-    fields |= {"event_type": alarm.rule.event_type, "query": query_text(alarm.rule)}
+    rule = alarm[f"{alarm['type']}_rule"]
+    fields = {
+        name: alarm[name] for name in alarm if name not in (*_LEFT_OUT, f"{alarm['type']}_rule")
+    }
+    fields |= {"event_type": rule["event_type"], "query": query_text(rule["query"])}
     if constraints := fields["time_constraints"]:
         fields["time_constraints"] = json.dumps(constraints, sort_keys=True, indent=2)
     return dict(sorted(fields.items()))
 
 
-def query_text(rule: EventRule) -> str:
+def query_text(query: Sequence[Mapping[str, Any]]) -> str:
     """The conditions for people: `a = b AND`, one a line."""
-    lines = (f"{c.field} {SIGNS.get(c.op, c.op)} {c.value}" for c in rule.query)
+    lines = (f"{c['field']} {SIGNS.get(c['op'], c['op'])} {c['value']}" for c in query)
     return " AND\n".join(lines)

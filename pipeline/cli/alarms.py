@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.alarm import State
 from pipeline.alarms.files import load_alarms
-from pipeline.alarms.schema import load_alarm, update_alarm
-from pipeline.cli import alarm_view, completion, times
-from pipeline.cli.alarm_filters import filters_of, sort_of
+from pipeline.alarms.filters import filters_of, sort_of
+from pipeline.alarms.schema import as_dict
+from pipeline.cli import alarm_view, completion
 from pipeline.cli.alarm_options import alarm_options, given
-from pipeline.cli.base import Application, pass_application
-from pipeline.cli.expressions import predicate
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
-from pipeline.entries import unknown_names
+from pipeline.desk import Desk, Document
+from pipeline.dispatch import named
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.targets import check_action
 
+_ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 _HISTORY_COLUMNS = ("timestamp", "type", "detail", "event_id")
 
 
@@ -54,8 +55,8 @@ def alarm() -> None:
 )
 @alarm_options
 @output_options
-@pass_application
-def create(app: Application, output: Output, file: str | None, **options: Any) -> None:
+@pass_desk
+def create(desk: Desk, output: Output, file: str | None, **options: Any) -> None:
     """Make an alarm, or all alarms of a YAML file.
 
     \b
@@ -74,15 +75,14 @@ def create(app: Application, output: Output, file: str | None, **options: Any) -
             raise InvalidValue(
                 f"--file goes without --{_option(next(iter(fields)))}: put it there."
             )
-        alarms = _read(app, file)
-        app.store.create_many(alarms)
-        _warn_of_unknown(app, alarms)
+        alarms = desk.alarms.create_many(_read(file))
+        _warn_of_unknown(desk, alarms)
         output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, alarms))
         return
     if not fields.get("name"):
         raise InvalidValue("the alarm needs a name. Give it one with --name.", "name")
-    made = app.store.create(_new(app, fields))
-    _warn_of_unknown(app, [made])
+    made = desk.alarms.create(fields)
+    _warn_of_unknown(desk, [made])
     output.one(alarm_view.details(made))
 
 
@@ -111,9 +111,9 @@ def create(app: Application, output: Output, file: str | None, **options: Any) -
     help="Order by this field, and then by the next --sort.  [default: timestamp:desc]",
 )
 @output_options
-@pass_application
+@pass_desk
 def list_(
-    app: Application,
+    desk: Desk,
     output: Output,
     filters: tuple[str, ...],
     query: str | None,
@@ -129,19 +129,15 @@ def list_(
       tocsin alarm list --query "name=~disk and (state=alarm or enabled=false)" --sort name
       tocsin alarm list -f value -c alarm_id
     """
-    find = partial(app.store.search, filters_of(filters), sort_of(sorts))
-    if query is None:
-        alarms = find(limit=limit, marker=marker)
-    else:
-        alarms = list(filter(predicate(query), find(marker=marker)))[:limit]
-    output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, alarms))
+    found = desk.alarms.search(filters_of(filters), query, sort_of(sorts), limit, marker)
+    output.rows(alarm_view.LIST_COLUMNS, map(alarm_view.row, found.items))
 
 
 @alarm.command()
 @_one_alarm
 @output_options
-@pass_application
-def show(app: Application, output: Output, alarm: str | None, name: str | None) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, alarm: str | None, name: str | None) -> None:
     """Show everything about an alarm.
 
     \b
@@ -149,7 +145,7 @@ def show(app: Application, output: Output, alarm: str | None, name: str | None) 
       tocsin alarm show "user deleted"
       tocsin alarm show "user deleted" -f value -c state_reason
     """
-    output.one(alarm_view.details(_found(app, alarm, name)))
+    output.one(alarm_view.details(_found(desk, alarm, name)))
 
 
 @alarm.command()
@@ -159,8 +155,8 @@ def show(app: Application, output: Output, alarm: str | None, name: str | None) 
 )
 @alarm_options
 @output_options
-@pass_application
-def update(app: Application, output: Output, alarm: str | None, **options: Any) -> None:
+@pass_desk
+def update(desk: Desk, output: Output, alarm: str | None, **options: Any) -> None:
     """Change an alarm: what is given changes, all else stays.
 
     \b
@@ -169,27 +165,23 @@ def update(app: Application, output: Output, alarm: str | None, **options: Any) 
       tocsin alarm update "user deleted" --ok-action ''          # no ok action any more
       tocsin alarm update "user deleted" --name "user is gone"
     """
-    present = _found(app, alarm, None if alarm else options["name"])
-    fields = given(options)
-    changed = update_alarm(present, fields, now=app.clock(), check_action=check_action)
-    changed = app.store.update(changed)
-    if options["state"] is not None:
-        changed = app.store.set_state(changed.alarm_id, State(options["state"]), app.clock())
-    _warn_of_unknown(app, [changed])
+    present = _found(desk, alarm, None if alarm else options["name"])
+    changed = desk.alarms.update(present["alarm_id"], given(options))
+    _warn_of_unknown(desk, [changed])
     output.one(alarm_view.details(changed))
 
 
 @alarm.command()
 @_one_alarm
-@pass_application
-def delete(app: Application, alarm: str | None, name: str | None) -> None:
+@pass_desk
+def delete(desk: Desk, alarm: str | None, name: str | None) -> None:
     """Delete an alarm. Its history stays.
 
     \b
     Example:
       tocsin alarm delete "user deleted"
     """
-    app.store.delete(_found(app, alarm, name).alarm_id)
+    desk.alarms.delete(_found(desk, alarm, name)["alarm_id"])
 
 
 @alarm.group()
@@ -200,15 +192,15 @@ def state() -> None:
 @state.command("get")
 @_one_alarm
 @output_options
-@pass_application
-def get_state(app: Application, output: Output, alarm: str | None, name: str | None) -> None:
+@pass_desk
+def get_state(desk: Desk, output: Output, alarm: str | None, name: str | None) -> None:
     """Show an alarm's state: ok, alarm or insufficient data.
 
     \b
     Example:
       tocsin alarm state get "user deleted" -f value
     """
-    output.one({"state": str(_found(app, alarm, name).state)})
+    output.one({"state": _found(desk, alarm, name)["state"]})
 
 
 @state.command("set")
@@ -217,9 +209,9 @@ def get_state(app: Application, output: Output, alarm: str | None, name: str | N
     "--state", "wanted", required=True, type=click.Choice(list(map(str, State))), help="The state."
 )
 @output_options
-@pass_application
+@pass_desk
 def set_state(
-    app: Application, output: Output, alarm: str | None, name: str | None, wanted: str
+    desk: Desk, output: Output, alarm: str | None, name: str | None, wanted: str
 ) -> None:
     """Set an alarm's state by hand. An alarm in another state than alarm may fire again.
 
@@ -227,18 +219,17 @@ def set_state(
     Example:
       tocsin alarm state set "user deleted" --state ok
     """
-    present = _found(app, alarm, name)
-    changed = app.store.set_state(present.alarm_id, State(wanted), app.clock())
-    output.one({"state": str(changed.state)})
+    changed = desk.alarms.set_state(_found(desk, alarm, name)["alarm_id"], wanted)
+    output.one({"state": changed["state"]})
 
 
 @alarm.command()
 @_one_alarm
 @click.option("--limit", type=click.IntRange(min=1), metavar="COUNT", help="At most so many.")
 @output_options
-@pass_application
+@pass_desk
 def history(
-    app: Application, output: Output, alarm: str | None, name: str | None, limit: int | None
+    desk: Desk, output: Output, alarm: str | None, name: str | None, limit: int | None
 ) -> None:
     """List what became of an alarm, the newest first.
 
@@ -249,45 +240,45 @@ def history(
       tocsin alarm history "user deleted" --limit 5
       tocsin alarm history "user deleted" -f json
     """
-    alarm_id = _id_once_found(app, alarm, name)
-    entries = app.store.history(alarm_id, limit)
-    if not entries:
-        raise NotFound(f"Alarm {alarm or name} not found")
-    rows = [(times.plain(e.timestamp), e.type, e.detail, e.event_id) for e in entries]
-    output.rows(_HISTORY_COLUMNS, rows)
+    found = desk.alarms.history(_id_once_found(desk, alarm, name), limit)
+    output.rows(
+        _HISTORY_COLUMNS, [[line[each] for each in _HISTORY_COLUMNS] for line in found.items]
+    )
 
 
-def _new(app: Application, fields: Mapping[str, Any]) -> Alarm:
-    """A new alarm; it sees all projects unless it is given to one."""
-    sees_all = not fields.get("project_id")
-    described = {"type": "event", "all_projects": sees_all} | dict(fields)
-    if described["type"] == "event":
-        described.setdefault("event_rule", {})
-    return load_alarm(described, alarm_id=app.new_id(), now=app.clock(), check_action=check_action)
+def _read(file: str) -> list[Document]:
+    """The alarms of a file; their ids and times are the store's to set."""
+    text, now = Path(file).read_bytes(), datetime.now(UTC)
+    alarms = load_alarms(text, file, new_id=str, now=now, check_action=check_action)
+    return [as_dict(alarm) for alarm in alarms]
 
 
-def _read(app: Application, file: str) -> list[Alarm]:
-    text = Path(file).read_bytes()
-    return load_alarms(text, file, new_id=app.new_id, now=app.clock(), check_action=check_action)
-
-
-def _warn_of_unknown(app: Application, alarms: Sequence[Alarm]) -> None:
+def _warn_of_unknown(desk: Desk, alarms: Sequence[Document]) -> None:
     """Say which targets and groups are still to be made: an alarm may be there before them."""
     for alarm in alarms:
-        for action in unknown_names(app.store, alarm):
+        if not _leads_to_names(alarm):
+            continue
+        for action in desk.alarms.unknown_names(alarm["alarm_id"]):
             kind, _, name = action.partition(":")
             mend = f"Make it: tocsin {kind} create {name} …"
-            click.echo(f"Warning: alarm {alarm.name!r}: {action} does not exist. {mend}", err=True)
+            click.echo(
+                f"Warning: alarm {alarm['name']!r}: {action} does not exist. {mend}", err=True
+            )
 
 
-def _found(app: Application, alarm: str | None, name: str | None) -> Alarm:
-    return app.store.find(_asked_for(alarm, name))
+def _leads_to_names(alarm: Document) -> bool:
+    actions = (action for name in _ACTIONS for action in alarm[name])
+    return any(named(action, kind) for action in actions for kind in ("target", "group"))
 
 
-def _id_once_found(app: Application, alarm: str | None, name: str | None) -> str:
+def _found(desk: Desk, alarm: str | None, name: str | None) -> Document:
+    return desk.alarms.find(_asked_for(alarm, name))
+
+
+def _id_once_found(desk: Desk, alarm: str | None, name: str | None) -> str:
     """The alarm's id; of one that is not there any more, what was given must be its id."""
     try:
-        return _found(app, alarm, name).alarm_id
+        return str(_found(desk, alarm, name)["alarm_id"])
     except NotFound:
         return _asked_for(alarm, name)
 

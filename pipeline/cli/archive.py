@@ -17,6 +17,7 @@ from pipeline.errors import InvalidValue, NotFound
 from pipeline.event import Event, TraitValue
 from pipeline.registry import did_you_mean, one_of
 from pipeline.store.archive import EventFilter, TraitFilter
+from pipeline.times import plain
 
 _COLUMNS = ("message_id", "event_type", "generated", "traits")
 _TYPE_COLUMNS = ("event_type", "events", "first", "last")
@@ -254,7 +255,7 @@ def _kind(one: Event, name: str) -> str:
 
 
 def _plain(value: TraitValue) -> str | int | float | None:
-    return times.plain(value) if isinstance(value, datetime) else value
+    return plain(value) if isinstance(value, datetime) else value
 
 
 def _text(value: TraitValue) -> str:

@@ -17,6 +17,7 @@ import click
 from pipeline.errors import ConfigError, InvalidValue, TocsinError
 
 if TYPE_CHECKING:
+    from pipeline.desk import Desk
     from pipeline.kinds import Kinds
     from pipeline.past import Past
     from pipeline.pruner import Pruner
@@ -35,6 +36,10 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 class Application(Protocol):
     """What a command may ask for (`pipeline.app.Application`)."""
+
+    @property
+    def desk(self) -> Desk:
+        """Where questions go that the database of this machine can answer, or a server."""
 
     @property
     def settings(self) -> Settings:
@@ -87,6 +92,16 @@ def pass_application(command: Callable[..., _Result]) -> Callable[..., _Result]:
         return command(click.get_current_context().find_root().obj, *args, **options)
 
     return with_application
+
+
+def pass_desk(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Hand a command the desk, as its first argument: it works on a server as well."""
+
+    @wraps(command)
+    def with_desk(*args: Any, **options: Any) -> _Result:
+        return command(click.get_current_context().find_root().obj.desk, *args, **options)
+
+    return with_desk
 
 
 class TocsinGroup(click.Group):

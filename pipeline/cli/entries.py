@@ -11,12 +11,10 @@ from typing import Any
 
 import click
 
-from pipeline import entries
 from pipeline.cli import completion
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.dispatch.edits import document
-from pipeline.store.routing import StoredEntry
+from pipeline.desk import Desk, Document
 
 _EXAMPLES = {"target": "mail", "group": "admins", "filter": "urgent", "matcher": "nights"}
 
@@ -72,13 +70,13 @@ def given(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def create(app: Application, output: Output, kind: str, properties: Mapping[str, Any]) -> None:
+def create(desk: Desk, output: Output, kind: str, properties: Mapping[str, Any]) -> None:
     """Make an entry, and show it."""
-    output.one(details(entries.created(app.store, kind, properties)))
+    output.one(details(desk.entries.create(kind, properties)))
 
 
 def update(
-    app: Application,
+    desk: Desk,
     output: Output,
     kind: str,
     name: str,
@@ -87,8 +85,7 @@ def update(
     digest: str | None,
 ) -> None:
     """Change an entry, and show it."""
-    changed = entries.updated(app.store, kind, name, changes, unset, digest)
-    output.one(details(changed))
+    output.one(details(desk.entries.update(kind, name, changes, unset, digest)))
 
 
 def add_common(group: click.Group, kind: str, columns: Sequence[str]) -> None:
@@ -96,14 +93,14 @@ def add_common(group: click.Group, kind: str, columns: Sequence[str]) -> None:
     name = _EXAMPLES[kind]
     argument = click.argument("name", shell_complete=completion.entries(kind))
 
-    def list_(app: Application, output: Output) -> None:
-        output.rows(columns, [_row(each, columns) for each in entries.listed(app.store, kind)])
+    def list_(desk: Desk, output: Output) -> None:
+        output.rows(columns, [_row(each, columns) for each in desk.entries.listed(kind)])
 
-    def show(app: Application, output: Output, name: str) -> None:
-        output.one(details(entries.found(app.store, kind, name)))
+    def show(desk: Desk, output: Output, name: str) -> None:
+        output.one(details(desk.entries.found(kind, name)))
 
-    def delete(app: Application, name: str, digest: str | None) -> None:
-        entries.deleted(app.store, kind, name, digest)
+    def delete(desk: Desk, name: str, digest: str | None) -> None:
+        desk.entries.delete(kind, name, digest)
 
     list_.__doc__ = f"""List all {kind}s, by name.
 
@@ -126,21 +123,18 @@ def add_common(group: click.Group, kind: str, columns: Sequence[str]) -> None:
       tocsin {kind} delete {name}
     """
     digest = click.option("--digest", metavar="DIGEST", help="Only if it still has this digest.")
-    group.command("list")(output_options(pass_application(list_)))
-    group.command("show")(argument(output_options(pass_application(show))))
-    group.command("delete")(argument(digest(pass_application(delete))))
+    group.command("list")(output_options(pass_desk(list_)))
+    group.command("show")(argument(output_options(pass_desk(show))))
+    group.command("delete")(argument(digest(pass_desk(delete))))
 
 
-def details(stored: StoredEntry) -> dict[str, Any]:
+def details(entry: Document) -> dict[str, Any]:
     """An entry as `show` prints it."""
-    properties = {name: _shown(value) for name, value in document(stored.entry).items()}
-    origin, digest = str(stored.entry.origin), stored.digest
-    return {**properties, "disable": stored.entry.disable, "origin": origin, "digest": digest}
+    return {name: _shown(value) for name, value in entry.items()}
 
 
-def _row(stored: StoredEntry, columns: Sequence[str]) -> list[Any]:
-    properties = {"origin": str(stored.entry.origin), "disable": False, "mode": "all"}
-    properties |= document(stored.entry)
+def _row(entry: Document, columns: Sequence[str]) -> list[Any]:
+    properties = {"mode": "all", **entry}
     return [_shown(properties.get(column, "")) for column in columns]
 
 

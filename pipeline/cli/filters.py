@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from pipeline.cli import entries
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.desk import Desk
 from pipeline.severity import RANKS
 
 _KIND = "filter"
@@ -36,24 +37,24 @@ def filter_() -> None:
 @click.argument("name")
 @_properties
 @output_options
-@pass_application
-def create(app: Application, output: Output, name: str, **properties: Any) -> None:
+@pass_desk
+def create(desk: Desk, output: Output, name: str, **properties: Any) -> None:
     """Make a filter.
 
     \b
     Example:
       tocsin filter create urgent --min-severity error
     """
-    entries.create(app, output, _KIND, {"name": name, **entries.given(properties)})
+    entries.create(desk, output, _KIND, {"name": name, **entries.given(properties)})
 
 
 @filter_.command()
 @entries.change_options(_KIND)
 @_properties
 @output_options
-@pass_application
+@pass_desk
 def update(
-    app: Application,
+    desk: Desk,
     output: Output,
     name: str,
     unset: Sequence[str],
@@ -66,7 +67,7 @@ def update(
     Example:
       tocsin filter update urgent --min-severity critical --unset comment
     """
-    entries.update(app, output, _KIND, name, entries.given(properties), unset, digest)
+    entries.update(desk, output, _KIND, name, entries.given(properties), unset, digest)
 
 
 entries.add_common(filter_, _KIND, ("name", "min-severity", "disable", "comment"))

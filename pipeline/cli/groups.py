@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, entries
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.desk import Desk
 
 _KIND = "group"
 
@@ -46,24 +47,24 @@ def group() -> None:
 @click.argument("name")
 @_properties
 @output_options
-@pass_application
-def create(app: Application, output: Output, name: str, **properties: Any) -> None:
+@pass_desk
+def create(desk: Desk, output: Output, name: str, **properties: Any) -> None:
     """Make a group.
 
     \b
     Example:
       tocsin group create admins --target mail --target phone --filter urgent
     """
-    entries.create(app, output, _KIND, {"name": name, **entries.given(properties)})
+    entries.create(desk, output, _KIND, {"name": name, **entries.given(properties)})
 
 
 @group.command()
 @entries.change_options(_KIND)
 @_properties
 @output_options
-@pass_application
+@pass_desk
 def update(
-    app: Application,
+    desk: Desk,
     output: Output,
     name: str,
     unset: Sequence[str],
@@ -77,7 +78,7 @@ def update(
       tocsin group update admins --target mail            # mail alone
       tocsin group update admins --unset filter
     """
-    entries.update(app, output, _KIND, name, entries.given(properties), unset, digest)
+    entries.update(desk, output, _KIND, name, entries.given(properties), unset, digest)
 
 
 entries.add_common(group, _KIND, ("name", "target", "filter", "disable", "comment"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
@@ -24,7 +25,7 @@ from pipeline.cli.groups import group
 from pipeline.cli.imports import import_
 from pipeline.cli.kinds import kind
 from pipeline.cli.matchers import matcher
-from pipeline.cli.processes import listener, notifier, run
+from pipeline.cli.processes import api, listener, notifier, run
 from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
 from pipeline.cli.routes import route
@@ -51,15 +52,32 @@ EXIT_INTERRUPTED = 130
     metavar="FILE",
     help="The settings file, in place of ./tocsin.yaml, the user's or the system's.",
 )
+@click.option(
+    "--server",
+    metavar="URL",
+    envvar="TOCSIN_SERVER",
+    help="Ask the Tocsin API there, in place of the database; also TOCSIN_SERVER, client.server.",
+)
+@click.option(
+    "--token",
+    metavar="TOKEN",
+    envvar="TOCSIN_TOKEN",
+    help="The token to show there, @FILE to read it from a file; also TOCSIN_TOKEN, client.token.",
+)
 @click.pass_context
-def root(ctx: click.Context, config_path: str | None) -> None:
+def root(
+    ctx: click.Context, config_path: str | None, server: str | None, token: str | None
+) -> None:
     """Tocsin turns the events on a message bus into actions."""
-    ctx.obj = Application(config_path)
+    client = {"server": server, "token": _read(token)}
+    ctx.obj = Application(
+        config_path, client={name: value for name, value in client.items() if value}
+    )
     ctx.call_on_close(ctx.obj.close)
 
 
 for command in (
-    *(run, listener, notifier, demo),
+    *(run, listener, notifier, api, demo),
     *(alarm, delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
@@ -67,6 +85,18 @@ for command in (
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
+
+
+def _read(token: str | None) -> str | None:
+    """The token; of a file where it is @FILE, so that no list of processes shows it."""
+    if not (token and token.startswith("@")):
+        return token
+    try:
+        return Path(token[1:]).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise click.BadParameter(
+            f"{token[1:]} cannot be read: {error}", param_hint="--token"
+        ) from error
 
 
 def main() -> None:

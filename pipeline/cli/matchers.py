@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, entries
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.desk import Desk
 from pipeline.severity import WORDS
 
 _KIND = "matcher"
@@ -72,8 +73,8 @@ def matcher() -> None:
 @click.argument("name")
 @_properties
 @output_options
-@pass_application
-def create(app: Application, output: Output, name: str, **properties: Any) -> None:
+@pass_desk
+def create(desk: Desk, output: Output, name: str, **properties: Any) -> None:
     """Make a matcher.
 
     Fields are kind, severity, alarm_name, event_type, previous, current, project_id and the
@@ -87,16 +88,16 @@ def create(app: Application, output: Output, name: str, **properties: Any) -> No
           --match-field exact:event_type=disk.full,disk.failed --target admins
       tocsin matcher create everything --target mail
     """
-    entries.create(app, output, _KIND, {"name": name, **entries.given(properties)})
+    entries.create(desk, output, _KIND, {"name": name, **entries.given(properties)})
 
 
 @matcher.command()
 @entries.change_options(_KIND)
 @_properties
 @output_options
-@pass_application
+@pass_desk
 def update(
-    app: Application,
+    desk: Desk,
     output: Output,
     name: str,
     unset: Sequence[str],
@@ -111,7 +112,7 @@ def update(
       tocsin matcher update nights --unset match-severity --disable
       tocsin matcher update default-matcher --target mail
     """
-    entries.update(app, output, _KIND, name, entries.given(properties), unset, digest)
+    entries.update(desk, output, _KIND, name, entries.given(properties), unset, digest)
 
 
 entries.add_common(

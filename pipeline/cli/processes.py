@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from pipeline.access.settings import WAYS
 from pipeline.app import Application
 from pipeline.supervisor import when_parent_ends
 
@@ -80,6 +81,32 @@ def notifier(application: Application, workers: int | None, worker: int | None) 
     _run_workers(application, "notifier", workers, worker, listen=False, notify=True)
 
 
+@click.command()
+@click.option("--host", metavar="ADDRESS", help="The address to listen on, as api.host.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), metavar="PORT", help="The port, as api.port."
+)
+@click.option(
+    "--auth", type=click.Choice(WAYS), help="How callers show who they are, as api.auth."
+)
+@_pass
+def api(application: Application, host: str | None, port: int | None, auth: str | None) -> None:
+    """Serve the REST API: Aodh's at /v2, ours at /v1.
+
+    Its description is at /docs.
+
+    `tocsin run` serves it as well. Run as many as you like against the same database.
+
+    \b
+    Examples:
+      tocsin api
+      tocsin api --host 0.0.0.0 --port 8042 --auth token
+    """
+    given = {"host": host, "port": port, "auth": auth}
+    application.use_api({name: value for name, value in given.items() if value is not None})
+    _run(application, listen=False, notify=False, serve=True)
+
+
 def _run_workers(
     application: Application,
     name: str,
@@ -110,12 +137,12 @@ def _worker_command(
     return command, {**os.environ, **http}
 
 
-def _run(application: Application, *, listen: bool, notify: bool) -> None:
+def _run(application: Application, *, listen: bool, notify: bool, serve: bool = False) -> None:
     # Until the process runs, and takes signals itself, there is nothing in hand to finish, and
     # nothing to reload: a file that changes meanwhile is noticed.
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    process = application.process(listen=listen, notify=notify)
+    process = application.process(listen=listen, notify=notify, serve=serve)
     if application.worker_number is not None:
         when_parent_ends(process.stop)
     raise click.exceptions.Exit(process.run())

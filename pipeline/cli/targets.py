@@ -8,8 +8,9 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, entries, target_options
-from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
+from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application, pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.desk import Desk
 from pipeline.dispatch import named
 from pipeline.entries import found
 from pipeline.errors import InvalidValue
@@ -99,9 +100,9 @@ def target() -> None:
 )
 @_properties
 @output_options
-@pass_application
+@pass_desk
 def create(
-    app: Application,
+    desk: Desk,
     output: Output,
     name: str,
     type_: str,
@@ -117,16 +118,16 @@ def create(
       tocsin target create old --type aodh --set url=https://receiver.example/hook --filter urgent
     """
     document = {"name": name, "type": type_, **target_options.read(type_, options)}
-    entries.create(app, output, _KIND, {**document, **entries.given(properties)})
+    entries.create(desk, output, _KIND, {**document, **entries.given(properties)})
 
 
 @target.command()
 @entries.change_options(_KIND)
 @_properties
 @output_options
-@pass_application
+@pass_desk
 def update(
-    app: Application,
+    desk: Desk,
     output: Output,
     name: str,
     unset: Sequence[str],
@@ -143,10 +144,10 @@ def update(
       tocsin target update ci --set job=rebuild-all --unset comment
       tocsin target update mail-to-root --disable
     """
-    type = getattr(found(app.store, _KIND, name).entry, "type", "")
+    type = str(desk.entries.found(_KIND, name)["type"])
     changes = target_options.read(type, options) if options else {}
     entries.update(
-        app, output, _KIND, name, {**changes, **entries.given(properties)}, unset, digest
+        desk, output, _KIND, name, {**changes, **entries.given(properties)}, unset, digest
     )
 
 

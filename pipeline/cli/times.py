@@ -23,11 +23,6 @@ def shown(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def plain(moment: datetime | None) -> str | None:
-    """A time as Aodh writes it: ISO 8601 in UTC, without a zone."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() if moment else None
-
-
 class _Moment(click.ParamType[datetime]):
     """ISO 8601, UTC unless it says otherwise; or how long ago it is: `90s`, `15m`, `2h`, `3d`."""
 

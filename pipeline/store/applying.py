@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol
 
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm
 from pipeline.dispatch import Entry
 from pipeline.store.routing import EntryChange
@@ -52,7 +53,7 @@ class Applying(Protocol):
         """What there is now: the alarms with these ids or names, and those that `owner` brought;
         with None for `owner` every alarm."""
 
-    def apply(self, wanted: Wanted) -> None:
+    def apply(self, wanted: Wanted, by: Caller = LOCAL) -> None:
         """Write it, all or nothing.
 
         Raises `Conflict` where anything was changed meanwhile, `NotFound` where it is gone, and

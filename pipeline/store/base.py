@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm, State, Transition
 from pipeline.event import Event
 from pipeline.guards import Heard
@@ -137,12 +138,13 @@ class HistoryEntry:
 
 
 class Alarms(Protocol):
-    """Managing alarms. Every change bumps the revision and writes history in its transaction."""
+    """Managing alarms. Every change bumps the revision and writes history, with who it was by, in
+    its transaction."""
 
-    def create(self, alarm: Alarm, actor: str = "") -> Alarm:
+    def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:
         """Store a new alarm; history type `creation`. Returns it with its revision."""
 
-    def create_many(self, alarms: Iterable[Alarm], actor: str = "") -> int:
+    def create_many(self, alarms: Iterable[Alarm], by: Caller = LOCAL) -> int:
         """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
 
     def get(self, alarm_id: str) -> Alarm:
@@ -163,17 +165,18 @@ class Alarms(Protocol):
         Raises `InvalidValue` for an unknown filter, sort key, direction or marker.
         """
 
-    def update(self, alarm: Alarm, actor: str = "") -> Alarm:
+    def update(self, alarm: Alarm, by: Caller = LOCAL, *, if_revision: int | None = None) -> Alarm:
         """Replace an alarm's definition; history `rule change`, none if nothing changed.
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
-        may have fired after the caller read it. `set_state` sets it.
+        may have fired after the caller read it. `set_state` sets it. With `if_revision` only
+        if nobody has changed the alarm since; else raises `Conflict`.
         """
 
-    def delete(self, alarm_id: str, actor: str = "") -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`."""
+    def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` as `update`."""
 
-    def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
+    def set_state(self, alarm_id: str, state: State, at: datetime, by: Caller = LOCAL) -> Alarm:
         """Set the state by hand: reason "Manually set via API", history `state transition`."""
 
     def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:

@@ -70,9 +70,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def connected(process: TocsinProcess, count: int) -> None:
+def listening(process: TocsinProcess, count: int) -> None:
+    """Waits until so many workers listen. One that has only connected may still have to declare
+    its queues, and what is sent to a queue that is not there is nowhere."""
     eventually(
-        lambda: len(lines(process, "rabbitmq.connected")) >= count, f"{count} listeners connect"
+        lambda: len(lines(process, "rabbitmq.listening")) >= count, f"{count} workers listen"
     )
 
 
@@ -83,23 +85,23 @@ def test_two_workers_share_one_queue_and_each_event_fires_once(
         store.create(an_alarm(all_projects=True, rule=a_rule("identity.*"),
                               repeat_actions=True, alarm_actions=()))  # fmt: skip
         listener = start("listener", "--workers", "2")
-        connected(listener, 2)
+        listening(listener, 2)
         with pika.BlockingConnection(pika.URLParameters(amqp_url)) as connection:
             channel = connection.channel()
             for number in range(200):
                 channel.basic_publish("", f"{topic}.info", v1(message_id=f"m-{number}"))
         eventually(lambda: store.counts().firings == 200, "every event fires")
-        assert {line["worker"] for line in lines(listener, "rabbitmq.connected")} == {1, 2}
+        assert {line["worker"] for line in lines(listener, "rabbitmq.listening")} == {1, 2}
         assert listener.terminate() == 0
     assert not any(is_running(pid) for pid in workers_of(listener).values())
 
 
 def test_a_worker_that_is_killed_is_started_anew(start: Start) -> None:
     listener = start("listener", "--workers", "2")
-    connected(listener, 2)
+    listening(listener, 2)
     killed = workers_of(listener)[1]
     os.kill(killed, signal.SIGKILL)
-    connected(listener, 3)
+    listening(listener, 3)
     (died,) = lines(listener, "worker.died")
     assert (died["number"], died["pid"], died["exit_code"]) == (1, killed, -signal.SIGKILL)
     assert workers_of(listener)[1] != killed
@@ -125,7 +127,7 @@ def test_workers_drain_when_their_parent_is_killed(start: Start) -> None:
 
 def test_sighup_reaches_every_worker(start: Start) -> None:
     listener = start("listener", "--workers", "2")
-    connected(listener, 2)
+    listening(listener, 2)
     listener.signal(signal.SIGHUP)
     eventually(lambda: len(lines(listener, "configuration.reloaded")) == 2, "both reload")
     assert listener.terminate() == 0
@@ -146,7 +148,7 @@ def test_only_the_first_worker_takes_http(start: Start) -> None:
     listener = start(
         "listener", "--workers", "2", TOCSIN_HTTP_ENABLED="true", TOCSIN_HTTP_PORT="0"
     )
-    connected(listener, 2)
+    listening(listener, 2)
     assert [line["worker"] for line in lines(listener, "http.listening")] == [1]
     assert listener.terminate() == 0
 

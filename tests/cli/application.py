@@ -7,13 +7,14 @@ tocsin.fails("alarm", "show", "x")          its error output; the exit code must
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import count
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 import click
 import structlog
@@ -21,6 +22,7 @@ from click.testing import CliRunner, Result
 
 from pipeline import yaml_source
 from pipeline.cli.base import TocsinGroup
+from pipeline.desk import Desk, LocalDesk
 from pipeline.health import MetricsSettings
 from pipeline.kinds import Kinds, KindsSettings
 from pipeline.normalise import Normaliser, compiled
@@ -46,6 +48,7 @@ class TestApplication:
 
     def __init__(self, store: SqlStore) -> None:
         self.store = store
+        self.desk: Desk = LocalDesk(self)
         self.sealer = KeyFileSealer(KeyFile("no-key-file"))
         self.now = NOON
         self.rejects: str | None = None
@@ -108,11 +111,20 @@ class TestApplication:
         return self.rejects
 
 
-class Tocsin:
-    """The command `tocsin` with the groups it is given, run in this process."""
+At: TypeAlias = Callable[[TestApplication], Desk]
 
-    def __init__(self, store: SqlStore, *commands: click.Command) -> None:
+
+class Tocsin:
+    """The command `tocsin` with the groups it is given, run in this process.
+
+    `at` gives the desk that its commands ask, the fixture `at` both in turn: the local one, and
+    one that asks a server.
+    """
+
+    def __init__(self, store: SqlStore, *commands: click.Command, at: At | None = None) -> None:
         self.application = TestApplication(store)
+        if at is not None:
+            self.application.desk = at(self.application)
         self.root = TocsinGroup("tocsin", commands=list(commands))
 
     def run(self, *arguments: str, input: str | None = None) -> Result:

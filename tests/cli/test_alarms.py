@@ -13,7 +13,7 @@ from pipeline.cli.alarms import alarm
 from pipeline.store.sql import SqlStore
 
 from builders import an_alarm
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 FIRST = "00000000-0000-0000-0000-000000000001"
 HOOK = "https://receiver.example/hook"
@@ -34,8 +34,8 @@ EVERYTHING = (
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, alarm)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, alarm, at=at)
 
 
 def created(tocsin: Tocsin, *options: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipeline.alarms.alarm import Alarm, Severity, State, TimeConstraint
 from pipeline.errors import Ambiguous, InvalidValue, NotFound
 from pipeline.store.sql import SqlStore
 
-from builders import NOON, a_condition, a_rule, an_alarm
+from builders import NOON, a_caller, a_condition, a_rule, an_alarm
 from store.storing import Clock, fire
 
 EVERY_FIELD = {
@@ -84,7 +84,7 @@ def test_id_that_no_index_takes_is_refused(store: SqlStore) -> None:
 def test_many_are_created_from_a_generator_in_one_change(store: SqlStore) -> None:
     alarms = [an_alarm(name=f"alarm {number}") for number in range(2_500)]
 
-    assert store.create_many((alarm for alarm in alarms), actor="u-1") == 2_500
+    assert store.create_many((alarm for alarm in alarms), by=a_caller("u-1")) == 2_500
 
     counts = store.counts()
     assert (counts.alarms, counts.revision) == (2_500, 1)
@@ -146,7 +146,7 @@ def test_update_replaces_the_definition_and_records_what_changed(store: SqlStore
     later = NOON + timedelta(minutes=1)
     changed = replace(alarm, name="new", rule=a_rule("a.*"), timestamp=later)
 
-    updated = store.update(changed, actor="u-2")
+    updated = store.update(changed, by=a_caller("u-2"))
 
     assert updated == replace(changed, revision=2)
     assert store.get(alarm.alarm_id) == updated
@@ -183,7 +183,7 @@ def test_state_set_by_hand_is_recorded(store: SqlStore) -> None:
     alarm = store.create(an_alarm())
     later = NOON + timedelta(minutes=1)
 
-    after = store.set_state(alarm.alarm_id, State.OK, later, actor="u-1")
+    after = store.set_state(alarm.alarm_id, State.OK, later, by=a_caller("u-1"))
 
     assert (after.state, after.state_timestamp) == (State.OK, later)
     assert after.state_reason == "Manually set via API"
@@ -200,7 +200,7 @@ def test_history_outlives_the_alarm(store: SqlStore, clock: Clock) -> None:
     alarm = store.create(an_alarm())
     clock.pass_time(hours=1)
 
-    store.delete(alarm.alarm_id, actor="u-1")
+    store.delete(alarm.alarm_id, by=a_caller("u-1"))
 
     entries = store.history(alarm.alarm_id)
     assert [entry.type for entry in entries] == ["deletion", "creation"]

@@ -16,8 +16,9 @@ from typing import Any, cast
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm, State
-from pipeline.errors import Ambiguous, InvalidValue, NotFound
+from pipeline.errors import Ambiguous, Conflict, InvalidValue, NotFound
 from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
 from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
@@ -25,7 +26,7 @@ from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, al
 from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.marks import ALARM, forget_applied
 from pipeline.store.sql.part import Part
-from pipeline.store.sql.revisions import Revision, next_revision, present_revision
+from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
 from pipeline.store.sql.telling import tell
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
@@ -61,6 +62,8 @@ class SqlAlarmSource(Part):
         A `revision` lower than the one asked for means that the database was put back to an
         earlier time: read all alarms again.
         """
+        if is_present(self._database, Revision.ALARMS, revision):
+            return AlarmChanges(revision, (), ())
         with self._database.read() as connection:
             present = present_revision(connection, Revision.ALARMS)
             if present <= revision:
@@ -77,20 +80,20 @@ class SqlAlarmSource(Part):
 class SqlAlarms(Part):
     """`store.base.Alarms`, but for `search`."""
 
-    def create(self, alarm: Alarm, actor: str = "") -> Alarm:
+    def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:
         """Store a new alarm; history type `creation`. Returns it with its revision."""
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
-            self._insert(connection, [alarm], revision, actor)
+            self._insert(connection, [alarm], revision, by)
         return replace(alarm, revision=revision)
 
-    def create_many(self, alarms: Iterable[Alarm], actor: str = "") -> int:
+    def create_many(self, alarms: Iterable[Alarm], by: Caller = LOCAL) -> int:
         """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
         remaining, created = iter(alarms), 0
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
             while portion := list(islice(remaining, _CREATED_AT_A_TIME)):
-                self._insert(connection, portion, revision, actor)
+                self._insert(connection, portion, revision, by)
                 created += len(portion)
         return created
 
@@ -117,30 +120,33 @@ class SqlAlarms(Part):
             raise Ambiguous(message + more)
         return alarm_from(rows[0])
 
-    def update(self, alarm: Alarm, actor: str = "") -> Alarm:
+    def update(self, alarm: Alarm, by: Caller = LOCAL, *, if_revision: int | None = None) -> Alarm:
         """Replace an alarm's definition; history `rule change`, none if nothing changed.
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
-        may have fired after the caller read it. `set_state` sets it.
+        may have fired after the caller read it. `set_state` sets it. With `if_revision` only
+        if nobody has changed the alarm since; else raises `Conflict`.
         """
         _check_ids(alarm)
         with self._database.write() as connection:
             before = locked(connection, alarm.alarm_id)
+            _check_unchanged(before, if_revision)
             after = replace(alarm, **{name: getattr(before, name) for name in KEPT_BY_UPDATE})
             if not alarm_difference(before, after):
                 return before
             revision = next_revision(connection, Revision.ALARMS)
-            self._replace(connection, before, after, revision, actor)
+            self._replace(connection, before, after, revision, by)
         return replace(after, revision=revision)
 
-    def delete(self, alarm_id: str, actor: str = "") -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`."""
+    def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` as `update`."""
         with self._database.write() as connection:
             alarm = locked(connection, alarm_id)
+            _check_unchanged(alarm, if_revision)
             revision = next_revision(connection, Revision.ALARMS)
-            self._remove(connection, alarm, revision, actor)
+            self._remove(connection, alarm, revision, by)
 
-    def set_state(self, alarm_id: str, state: State, at: datetime, actor: str = "") -> Alarm:
+    def set_state(self, alarm_id: str, state: State, at: datetime, by: Caller = LOCAL) -> Alarm:
         """Set the state by hand: reason "Manually set via API", history `state transition`."""
         with self._database.write() as connection:
             before = locked(connection, alarm_id)
@@ -148,7 +154,7 @@ class SqlAlarms(Part):
             change = {"state": state.value, "state_reason": _MANUALLY}
             values = {**change, "state_timestamp": at, "revision": revision}
             connection.execute(_of(update(_alarm), alarm_id).values(values))
-            self._record(connection, "state transition", [(before, change)], actor, at)
+            self._record(connection, "state transition", [(before, change)], by, at)
         return replace(
             before, state=state, state_reason=_MANUALLY, state_timestamp=at, revision=revision
         )
@@ -165,7 +171,7 @@ class SqlAlarms(Part):
             return [_history_entry(row) for row in connection.execute(statement)]
 
     def _insert(
-        self, connection: Connection, alarms: list[Alarm], revision: int, actor: str
+        self, connection: Connection, alarms: list[Alarm], revision: int, by: Caller
     ) -> None:
         for alarm in alarms:
             _check_ids(alarm)
@@ -180,25 +186,25 @@ class SqlAlarms(Part):
         back = delete(_deleted).where(among(connection, key))
         execute_given(connection, back, [key], [(alarm_id,) for alarm_id in ids])
         changes = [(alarm, alarm_document(alarm)) for alarm in alarms]
-        self._record(connection, "creation", changes, actor)
+        self._record(connection, "creation", changes, by)
 
     def _replace(
-        self, connection: Connection, before: Alarm, after: Alarm, revision: int, actor: str
+        self, connection: Connection, before: Alarm, after: Alarm, revision: int, by: Caller
     ) -> None:
         """Put the one that is locked in the place of another, if anything of it changes."""
         if change := alarm_difference(before, after):
             row = alarm_row(after, revision)
             connection.execute(_of(update(_alarm), after.alarm_id).values(row))
-            self._record(connection, "rule change", [(after, change)], actor)
+            self._record(connection, "rule change", [(after, change)], by)
 
-    def _remove(self, connection: Connection, alarm: Alarm, revision: int, actor: str) -> None:
+    def _remove(self, connection: Connection, alarm: Alarm, revision: int, by: Caller) -> None:
         """Delete an alarm that is locked."""
         connection.execute(_of(delete(_alarm), alarm.alarm_id))
         now = self._clock()
         gone = {"alarm_id": alarm.alarm_id, "revision": revision, "deleted_at": now}
         connection.execute(insert(_deleted).values(gone))
         change = {"state": alarm.state.value}
-        self._record(connection, "deletion", [(alarm, change)], actor, now)
+        self._record(connection, "deletion", [(alarm, change)], by, now)
         forget_applied(connection, ALARM, [alarm.alarm_id])
 
     def _record(
@@ -206,7 +212,7 @@ class SqlAlarms(Part):
         connection: Connection,
         type: str,
         changes: list[tuple[Alarm, dict[str, Any]]],
-        actor: str,
+        by: Caller,
         at: datetime | None = None,
     ) -> None:
         """Write a line of history for each change; `at` the alarm's own timestamp if not said."""
@@ -217,8 +223,8 @@ class SqlAlarms(Part):
                 "type": type,
                 "detail": to_json(change),
                 "severity": alarm.severity.value,
-                "project_id": alarm.project_id if actor else "",
-                "user_id": actor,
+                "project_id": by.project_id,
+                "user_id": by.user_id,
                 "on_behalf_of": alarm.project_id,
                 "timestamp": at or alarm.timestamp,
             }
@@ -242,6 +248,14 @@ def _only(connection: Connection, statement: Any, alarm_id: str) -> Alarm:
 
 def _of(statement: Any, alarm_id: str) -> Any:
     return statement.where(_alarm.c.alarm_id == alarm_id)
+
+
+def _check_unchanged(alarm: Alarm, if_revision: int | None) -> None:
+    if if_revision is not None and if_revision != alarm.revision:
+        raise Conflict(
+            f"alarm {alarm.alarm_id} was changed meanwhile. Look at it again, and change that.",
+            "digest",
+        )
 
 
 def _check_ids(alarm: Alarm) -> None:

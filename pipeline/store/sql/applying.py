@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm
 from pipeline.errors import Conflict
 from pipeline.store import schema
@@ -38,16 +39,16 @@ class SqlApplying(SqlAlarms, SqlRouting):
             entries, digests, unreadable = self._in_clear(connection)
         return Present(list(alarms.values()), entries, digests, unreadable, marked)
 
-    def apply(self, wanted: Wanted) -> None:
+    def apply(self, wanted: Wanted, by: Caller = LOCAL) -> None:
         """Write it, all or nothing; see `store.applying.Applying`."""
         with self._database.write() as connection:
             if wanted.created or wanted.updated or wanted.deleted:
-                self._apply_alarms(connection, wanted)
+                self._apply_alarms(connection, wanted, by)
             if wanted.entries:
                 self._change(connection, wanted.entries)
             mark_applied(connection, wanted.owner, wanted.marks)
 
-    def _apply_alarms(self, connection: Connection, wanted: Wanted) -> None:
+    def _apply_alarms(self, connection: Connection, wanted: Wanted, by: Caller) -> None:
         # Locked in one order, and before the revision is taken, as every change does.
         changed = sorted([*wanted.updated, *wanted.deleted], key=lambda alarm: alarm.alarm_id)
         before = {each.alarm_id: _as_it_was_read(connection, each) for each in changed}
@@ -55,12 +56,12 @@ class SqlApplying(SqlAlarms, SqlRouting):
         for alarm in wanted.updated:
             present = before[alarm.alarm_id]
             kept = {name: getattr(present, name) for name in KEPT_BY_UPDATE}
-            self._replace(connection, present, replace(alarm, **kept), revision, "")
+            self._replace(connection, present, replace(alarm, **kept), revision, by)
         for alarm in wanted.deleted:
-            self._remove(connection, before[alarm.alarm_id], revision, "")
+            self._remove(connection, before[alarm.alarm_id], revision, by)
         for start in range(0, len(wanted.created), _AT_A_TIME):
             some = list(wanted.created[start : start + _AT_A_TIME])
-            self._insert(connection, some, revision, "")
+            self._insert(connection, some, revision, by)
 
 
 def _as_it_was_read(connection: Connection, alarm: Alarm) -> Alarm:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.alarms.alarm import Severity, State
-from pipeline.cli.alarm_filters import filters_of, sort_of
-from pipeline.cli.expressions import predicate
+from pipeline.alarms.expressions import predicate
+from pipeline.alarms.filters import filters_of, sort_of
 from pipeline.errors import InvalidValue
 
 from builders import NOON, an_alarm
@@ -118,11 +118,11 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("state", "--filter 'state' has no =. Write KEY=VALUE."),
-            ("sate=ok", "--filter: unknown key 'sate'. Use one of name, "),
-            ("state=okay", "--filter: unknown state 'okay'. Use one of ok, alarm, "),
-            ("enabled=1.5", "--filter: enabled is true or false, not '1.5'."),
-            ("timestamp=noon", "--filter: 'noon' is no time. Write 2026-01-02T12:00:00Z."),
+            ("state", "filter 'state' has no =. Write KEY=VALUE."),
+            ("sate=ok", "filter: unknown key 'sate'. Use one of name, "),
+            ("state=okay", "filter: unknown state 'okay'. Use one of ok, alarm, "),
+            ("enabled=1.5", "filter: enabled is true or false, not '1.5'."),
+            ("timestamp=noon", "filter: 'noon' is no time. Write 2026-01-02T12:00:00Z."),
         ],
     )
     def test_what_does_not_fit(self, text: str, message: str) -> None:

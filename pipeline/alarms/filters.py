@@ -1,6 +1,7 @@
 """`alarm list --filter k=v --sort key:direction` → what the store's search takes.
 
-Pure. The names are those of Aodh's simple query (alarms 19, 20). Called by `pipeline.cli.alarms`.
+Pure. The names are those of Aodh's simple query (alarms 19, 20). Called by the command and by
+the API.
 """
 
 from __future__ import annotations
@@ -57,24 +58,24 @@ def sort_of(texts: Sequence[str]) -> Sequence[tuple[str, str]]:
 def _filter(text: str) -> tuple[str, Any]:
     key, equals, value = (part.strip() for part in text.partition("="))
     if not equals:
-        raise InvalidValue(f"--filter {text!r} has no =. Write KEY=VALUE.", "filter")
+        raise InvalidValue(f"filter {text!r} has no =. Write KEY=VALUE.", "filter")
     if key not in (*_FIELDS, "all_projects"):
-        raise InvalidValue(f"--filter: unknown key {key!r}. {one_of(key, _FIELDS)}", "filter")
+        raise InvalidValue(f"filter: unknown key {key!r}. {one_of(key, _FIELDS)}", "filter")
     return key, _value(key, value)
 
 
 def _value(key: str, value: str) -> Any:
     if key in _SWITCHES:
         if value.lower() not in _SWITCH:
-            raise InvalidValue(f"--filter: {key} is true or false, not {value!r}.", "filter")
+            raise InvalidValue(f"filter: {key} is true or false, not {value!r}.", "filter")
         return _SWITCH[value.lower()]
     if key in _WORDS and value not in _WORDS[key]:
         known = one_of(value, _WORDS[key])
-        raise InvalidValue(f"--filter: unknown {key} {value!r}. {known}", "filter")
+        raise InvalidValue(f"filter: unknown {key} {value!r}. {known}", "filter")
     if key == "timestamp":
         try:
             return iso8601.parse_date(value).astimezone(UTC)
         except iso8601.ParseError as error:
             example = "Write 2026-01-02T12:00:00Z."
-            raise InvalidValue(f"--filter: {value!r} is no time. {example}", "filter") from error
+            raise InvalidValue(f"filter: {value!r} is no time. {example}", "filter") from error
     return value

@@ -1,0 +1,126 @@
+"""The WSGI application: each request gets an id, a caller and a desk; each answer its form.
+
+Knows no store: all answers come from the desk of the request's caller. An error that was raised on
+purpose is answered in the form of the API that was asked; a bug is logged, and answered with 500
+and the request's id, by which the log is searched.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, TypeAlias
+
+from flask import Flask, Response, g, jsonify, request
+
+from pipeline import __version__
+from pipeline.access import Caller
+from pipeline.access.settings import ApiSettings
+from pipeline.api import v1
+from pipeline.api.problems import CONTENT_TYPE, Problem, problem_of
+from pipeline.desk import LocalDesk, Parts
+from pipeline.observer import Observer
+
+Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
+"""Who sends these headers. Raises `Unauthenticated`."""
+
+REQUEST_ID = "x-openstack-request-id"
+_PUBLIC = frozenset({"/", "/healthcheck", "/healthz", "/openapi.json", "/docs"})
+_GIVEN_ID = re.compile(r"req-[0-9A-Za-z-]{1,64}")
+_SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+}
+
+
+def make_app(
+    parts: Parts,
+    identify: Identify,
+    settings: ApiSettings,
+    log: Any,
+    observer: Observer | None = None,
+) -> Flask:
+    """The application. `identify` says who asks."""
+    app = Flask("tocsin.api")
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    _add_requests(app, parts, identify, log, observer or Observer())
+    _add_errors(app, log)
+    v1.register(app)
+
+    @app.get("/")
+    def versions() -> Response:
+        return jsonify(version=__version__, apis=["/v1", "/v2"], docs="/docs")
+
+    @app.get("/healthz")
+    def healthz() -> Response:
+        return jsonify(status="ok")
+
+    return app
+
+
+def _add_requests(
+    app: Flask, parts: Parts, identify: Identify, log: Any, observer: Observer
+) -> None:
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+        given = request.headers.get(REQUEST_ID, "")
+        g.request_id = given if _GIVEN_ID.fullmatch(given) else f"req-{uuid.uuid4()}"
+        if request.path not in _PUBLIC:
+            headers = {name.lower(): value for name, value in request.headers.items()}
+            g.desk = LocalDesk(parts, identify(headers))
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        response.headers[REQUEST_ID] = g.request_id
+        for name, value in _SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)
+        seconds = time.monotonic() - g.began
+        rule = str(request.url_rule or "")
+        observer.answered(request.method, rule, response.status_code, seconds)
+        desk = g.get("desk")
+        log.info(
+            "api.request",
+            method=request.method,
+            path=request.path,
+            status=response.status_code,
+            milliseconds=round(seconds * 1000, 1),
+            user=desk.caller.user_id if desk else "",
+            remote=request.remote_addr,
+            request_id=g.request_id,
+        )
+        return response
+
+
+def _add_errors(app: Flask, log: Any) -> None:
+    @app.errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        problem = problem_of(error)
+        if problem is None:
+            log.error("api.failed", path=request.path, request_id=g.request_id, exc_info=error)
+            return _answer(_bug(g.request_id))
+        return _answer(problem)
+
+
+def _bug(request_id: str) -> Problem:
+    return Problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        f"Tocsin failed on this request; its log says why, beside {request_id}.",
+    )
+
+
+def _answer(problem: Problem) -> Response:
+    response = jsonify(problem.document(g.request_id))
+    response.status_code = int(problem.status)
+    response.content_type = CONTENT_TYPE
+    response.headers.update(problem.headers)
+    return response

@@ -1,0 +1,64 @@
+"""ApiServer: the socket, the threads and the end of the REST API; a part of a process.
+
+Serves a WSGI application by cheroot. Knows nothing of what is asked. Made by the composition root.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cheroot import wsgi
+
+from pipeline.access.settings import ApiSettings
+from pipeline.errors import InvalidValue
+
+_DRAIN_SECONDS = 5
+
+
+class ApiServer:
+    """A `pipeline.process.Part`. Binds its port when it is made: raises `InvalidValue` when that
+    cannot be had."""
+
+    name = "api"
+
+    def __init__(self, app: Any, settings: ApiSettings, log: Any) -> None:
+        self._settings, self._log = settings, log
+        self._server = _Server(
+            (settings.host, settings.port),
+            app,
+            numthreads=settings.threads,
+            max=settings.threads,
+            timeout=settings.request_timeout_seconds,
+            shutdown_timeout=_DRAIN_SECONDS,
+            server_name="tocsin",
+        )
+        self._server.log = log
+        # The application refuses what is too large, and says so in its own words.
+        self._server.max_request_body_size = 2 * settings.max_body_bytes
+        try:
+            self._server.prepare()
+        except OSError as error:
+            raise InvalidValue(
+                f"the API cannot listen on {settings.host} port {settings.port}: {error}. "
+                "Set api.host and api.port, or end what listens there."
+            ) from error
+        self.port: int = self._server.socket.getsockname()[1]
+
+    def run(self) -> None:
+        """Answer requests until `stop`; then those that are in hand."""
+        self._log.info("api.listening", host=self._settings.host, port=self.port)
+        self._server.serve()
+        self._log.info("api.stopped")
+
+    def stop(self) -> None:
+        """Take no more requests, answer those in hand, return from `run`."""
+        self._server.stop()
+
+
+class _Server(wsgi.Server):
+    """cheroot's server, which tells our log instead of standard error."""
+
+    log: Any = None
+
+    def error_log(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
+        self.log.warning("api.server", reason=str(msg), exc_info=traceback or None)

@@ -1,0 +1,82 @@
+"""/v1/targets, /v1/groups, /v1/filters, /v1/matchers: whom notifications find, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import RAISE, Schema, fields
+
+from pipeline.access import Permission
+from pipeline.api.v1.blueprint import Blueprint, desk
+from pipeline.api.v1.schemas import EntryOut, about, page_of
+from pipeline.desk import Document, Page
+from pipeline.dispatch.edits import KINDS
+
+_Entries = page_of(EntryOut, "Entries")
+
+
+class _ChangeQuery(Schema):
+    class Meta:
+        unknown = RAISE
+
+    unset = fields.List(
+        fields.String(),
+        load_default=list,
+        **about("A property that is to be what it is by default. May be given several times."),
+    )
+
+
+def blueprints() -> list[Blueprint]:
+    """The operations on each kind of entry."""
+    return [_blueprint(kind) for kind in KINDS]
+
+
+def _blueprint(kind: str) -> Blueprint:
+    entries = Blueprint(f"{kind}s", __name__, description=f"{kind.capitalize()}s, by name.")
+    _add_all(entries, kind)
+    _add_one(entries, kind)
+    return entries
+
+
+def _add_all(entries: Blueprint, kind: str) -> None:
+    @entries.operation("GET", f"/v1/{kind}s", Permission.AUDIT, gives=_Entries)
+    def list_() -> Page:
+        """List all, by name"""
+        return Page(desk().entries.listed(kind))
+
+    @entries.operation(
+        "POST", f"/v1/{kind}s", Permission.MODIFY, body="EntryIn", gives=EntryOut, status=201
+    )
+    def create(body: Mapping[str, Any]) -> Document:
+        """Make one"""
+        return desk().entries.create(kind, body)
+
+
+def _add_one(entries: Blueprint, kind: str) -> None:
+    rule = f"/v1/{kind}s/<name>"
+
+    @entries.operation("GET", rule, Permission.AUDIT, gives=EntryOut)
+    def show(name: str) -> Document:
+        """Show one; secrets as ***"""
+        return desk().entries.found(kind, name)
+
+    @entries.operation(
+        "PATCH",
+        rule,
+        Permission.MODIFY,
+        body="EntryIn",
+        query=_ChangeQuery,
+        gives=EntryOut,
+        digest=True,
+    )
+    def change(
+        name: str, body: Mapping[str, Any], query: Mapping[str, Any], digest: str | None
+    ) -> Document:
+        """Change what is given; secrets that are not given stay"""
+        return desk().entries.update(kind, name, body, query["unset"], digest)
+
+    @entries.operation("DELETE", rule, Permission.MODIFY, digest=True)
+    def delete(name: str, digest: str | None) -> None:
+        """Delete one that is not used; a built-in is reset"""
+        desk().entries.delete(kind, name, digest)

@@ -1,0 +1,149 @@
+"""What documents of /v1 look like: the schemas of its OpenAPI description.
+
+They describe what the desk takes and gives, and check nothing but queries. A test holds them
+against real answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import INCLUDE, RAISE, Schema, fields, validate
+
+from pipeline.alarms.alarm import Severity, State
+from pipeline.alarms.alarm_schema import AlarmSchema
+from pipeline.desk.base import MOST_AT_ONCE
+from pipeline.targets import check_action
+
+_DEFAULT_LIMIT = 100
+
+
+def about(text: str, **more: Any) -> dict[str, Any]:
+    """The metadata of a field: what it is, for people."""
+    return {"metadata": {"description": text, **more}}
+
+
+class PageQuery(Schema):
+    """Which part of a list."""
+
+    class Meta:
+        unknown = RAISE
+
+    limit = fields.Integer(
+        load_default=_DEFAULT_LIMIT,
+        validate=validate.Range(min=1, max=MOST_AT_ONCE),
+        **about("At most so many."),
+    )
+    marker = fields.String(
+        load_default=None, **about("Go on after this one; `next` of a page has it.")
+    )
+
+
+class ProblemSchema(Schema):
+    """An error (RFC 9457): what is wrong, in which field, and how to mend it."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    request_id = fields.String(required=True, **about("Stands beside the error in the log."))
+    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))
+
+
+class AlarmOut(Schema):
+    """An alarm: Aodh's fields, its actions without secrets."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    alarm_id = fields.String(required=True)
+    name = fields.String(required=True)
+    description = fields.String(required=True)
+    type = fields.String(required=True)
+    enabled = fields.Boolean(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(list(map(str, State))))
+    severity = fields.String(required=True, validate=validate.OneOf(list(map(str, Severity))))
+    project_id = fields.String(required=True)
+    user_id = fields.String(required=True)
+    all_projects = fields.Boolean(
+        required=True, **about("Whether it sees every project's events.")
+    )
+    digest = fields.String(required=True, **about("Changes with every change by a person."))
+
+
+class HistoryOut(Schema):
+    """A line of an alarm's history."""
+
+    event_id = fields.String(required=True)
+    alarm_id = fields.String(required=True)
+    type = fields.String(required=True)
+    detail = fields.String(required=True, **about("What changed, as JSON text."))
+    project_id = fields.String(required=True, **about("The project of who changed it."))
+    user_id = fields.String(required=True, **about("Who changed it."))
+    on_behalf_of = fields.String(required=True, **about("The alarm's project."))
+    timestamp = fields.String(required=True)
+
+
+class NamesOut(Schema):
+    """Names, or actions."""
+
+    items = fields.List(fields.String(), required=True)
+
+
+class AlarmsIn(Schema):
+    """Several alarms."""
+
+    alarms = fields.List(fields.Dict(), required=True, **about("Each as for POST /v1/alarms."))
+
+
+class StateDocument(Schema):
+    """An alarm's state."""
+
+    state = fields.String(required=True, validate=validate.OneOf(list(map(str, State))))
+
+
+class EntryOut(Schema):
+    """A target, group, filter or matcher, with the properties of its kind and type."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    name = fields.String(required=True)
+    disable = fields.Boolean(required=True)
+    origin = fields.String(
+        required=True, validate=validate.OneOf(["builtin", "modified-builtin", "user-created"])
+    )
+    digest = fields.String(required=True, **about("Changes with every change of it."))
+
+
+class EntryIn(Schema):
+    """The properties of a target, group, filter or matcher, by Proxmox's names."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    name = fields.String()
+    comment = fields.String()
+    disable = fields.Boolean()
+
+
+def page_of(schema: type[Schema], name: str) -> type[Schema]:
+    """The schema of a page: `items`, and in `next` the path of the page that follows."""
+    members: dict[str, fields.Field[Any]] = {
+        "items": fields.List(fields.Nested(schema), required=True),
+        "next": fields.String(
+            required=True, allow_none=True, **about("The path of the page that follows, or null.")
+        ),
+    }
+    return Schema.from_dict(members, name=name)
+
+
+COMPONENTS: Mapping[str, type[Schema] | Schema] = {
+    "Problem": ProblemSchema,
+    "AlarmIn": AlarmSchema(check_action, -1),
+    "AlarmsIn": AlarmsIn,
+    "EntryIn": EntryIn,
+    "State": StateDocument,
+}
+"""Those that are named by what refers to them."""

@@ -1,0 +1,17 @@
+"""The desk: all that people ask of Tocsin, whoever brings it, a command or a request.
+
+    base.py       what may be asked: a protocol for each matter, and for all of them together
+    local.py      the desk on the database of this machine
+    alarms.py     alarms: made, found, changed, deleted; their states and histories
+    entries.py    targets, groups, filters and matchers
+
+A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
+them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks
+`pipeline.api`, which asks this one: so each matter is carried out in one place, and says who may
+do it there (`pipeline.access`).
+"""
+
+from pipeline.desk.base import Desk, Document, Page, Parts
+from pipeline.desk.local import LocalDesk
+
+__all__ = ["Desk", "Document", "LocalDesk", "Page", "Parts"]

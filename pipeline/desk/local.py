@@ -1,0 +1,37 @@
+"""The desk on the database of this machine, for one caller.
+
+Made for each command, and by the API for each request. Nothing is opened before it is asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.access import LOCAL, Caller
+from pipeline.desk.alarms import LocalAlarms
+from pipeline.desk.base import Desk, Parts
+from pipeline.desk.entries import LocalEntries
+
+
+class LocalDesk:
+    """`desk.base.Desk`: carries out here what the caller may ask for."""
+
+    def __init__(self, parts: Parts, caller: Caller = LOCAL) -> None:
+        self._parts, self.caller = parts, caller
+
+    @cached_property
+    def alarms(self) -> LocalAlarms:
+        """Alarms, their states and histories."""
+        return LocalAlarms(self._parts, self.caller)
+
+    @cached_property
+    def entries(self) -> LocalEntries:
+        """Targets, groups, filters and matchers."""
+        return LocalEntries(self._parts, self.caller)
+
+
+if TYPE_CHECKING:
+
+    def _is_a_desk(desk: LocalDesk) -> Desk:
+        return desk

@@ -1,0 +1,34 @@
+"""The desk, matter by matter, as requests (`pipeline.desk.base.Desk`)."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pipeline.desk.base import Desk
+from pipeline.remote.alarms import RemoteAlarms
+from pipeline.remote.connection import Connection
+from pipeline.remote.entries import RemoteEntries
+
+
+class RemoteDesk:
+    """`desk.base.Desk`: asks a server."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @cached_property
+    def alarms(self) -> RemoteAlarms:
+        """Alarms, their states and histories."""
+        return RemoteAlarms(self._connection)
+
+    @cached_property
+    def entries(self) -> RemoteEntries:
+        """Targets, groups, filters and matchers."""
+        return RemoteEntries(self._connection)
+
+
+if TYPE_CHECKING:
+
+    def _is_a_desk(desk: RemoteDesk) -> Desk:
+        return desk
