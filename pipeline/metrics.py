@@ -178,6 +178,11 @@ class Metrics(Observer):
             "Templates that failed and were passed over, by file; the log says why.",
             "template",
         )
+        self.without_address = counter(
+            "mail_users_without_address_total",
+            "Mails that a user was left out of, as no address is known; `delivery.mail_users`.",
+            "user",
+        )
 
         # --- the API
         self.requests = counter(
@@ -243,6 +248,7 @@ class Metrics(Observer):
         self._receiver = _Bounded(_RECEIVERS)
         self._template = _Bounded(_TEMPLATES)
         self._trait = _Bounded(_TRAITS)
+        self._user = _Bounded(_RECEIVERS)
         self._publisher = _Bounded(_RECEIVERS)
         self._route, self._method = _Bounded(_ROUTES), _Bounded(_METHODS)
         # What `labels` gives, kept: to look it up takes longer than to count.
@@ -296,6 +302,11 @@ class Metrics(Observer):
     def template_failed(self, file: str) -> None:
         """Count a template that was passed over; see `Observer`."""
         self.template_failures.labels(self._template.of(file)).inc()
+
+    @_raises_nothing
+    def user_without_address(self, user: str) -> None:
+        """Count a user that was left out of a mail; see `Observer`."""
+        self.without_address.labels(self._user.of(user)).inc()
 
     @_raises_nothing
     def attempted(

@@ -58,6 +58,7 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._observer: Observer | None = None
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -146,6 +147,7 @@ class Telling:
         """The outbound loop."""
         if observer is not None:
             self.templates.failed = observer.template_failed
+            self._observer = observer
         return Notifier(
             outbox=self._store(),
             targets=self.targets,
@@ -177,7 +179,9 @@ class Telling:
         return live
 
     def _targets(self, entries: LiveRouting) -> Targets:
-        tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
+        tools = Tools.by(
+            self._settings.delivery, self._clock, self._log, self.templates, self._observer
+        )
         return Targets(tools, entries, self._look_up)
 
     def _actions_of(self, notification: Notification) -> Sequence[str]:
