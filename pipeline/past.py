@@ -118,15 +118,6 @@ class Past:
             raise InvalidValue(f"alarm {asked.name} does not fire on {_named(event)}.")
         return made
 
-    def notification(
-        self, reference: Reference, alarm: Alarm | None = None, *, again: bool = False
-    ) -> Notification:
-        """What was told, or would be told of the event."""
-        found = self.find(reference)
-        if isinstance(found, Notification):
-            return found
-        return told(self.fired(found, alarm, again=again), _EXAMPLE_ID)
-
     def _first_event(self, content: Content) -> Event:
         rejected = ""
         for found in self._events_in(content):
@@ -150,6 +141,19 @@ class Past:
             else:
                 for _, found in normalised_lines([line], self.normaliser, received_at=self.now):
                     yield found
+
+
+def as_told(
+    past: Past,
+    found: Event | Notification,
+    alarm: Alarm | None = None,
+    *,
+    again: bool = False,
+) -> Notification:
+    """What was told, or would be told of the event; see `Past.fired`."""
+    if isinstance(found, Notification):
+        return found
+    return told(past.fired(found, alarm, again=again), _EXAMPLE_ID)
 
 
 def _normalised(text: bytes) -> Event | None:

@@ -7,12 +7,12 @@ import pytest
 from pipeline.cli.targets import target
 from pipeline.store.sql import SqlStore
 
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, target)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, target, at=at)
 
 
 @pytest.mark.parametrize("receiver", ["hok", "target:hok"])

@@ -2,7 +2,8 @@
 
     blueprint.py   how an operation is declared: its route, who may, what it takes and gives
     schemas.py     what documents look like, for the OpenAPI description
-    alarms.py  entries.py
+    references.py  what a question is about: an id, or an event that is sent along
+    alarms.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -10,15 +11,23 @@ decided there; here it is only described.
 
 from __future__ import annotations
 
+from collections import ChainMap
+
 from flask import Flask
 from flask_smorest import Api
 
 from pipeline import __version__
-from pipeline.api.v1 import alarms, entries
+from pipeline.api.v1 import alarms, as_code, entries, notifications, routes, targets
 from pipeline.api.v1.blueprint import Blueprint
 from pipeline.api.v1.schemas import COMPONENTS
 
-BLUEPRINTS: tuple[Blueprint, ...] = (alarms.blueprint(), *entries.blueprints())
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    alarms.blueprint(),
+    *entries.blueprints(),
+    routes.blueprint(),
+    *notifications.blueprints(),
+    as_code.blueprint(),
+)
 
 
 def register(app: Flask) -> Api:
@@ -31,7 +40,8 @@ def register(app: Flask) -> Api:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = _Api(app)
-    for name, schema in COMPONENTS.items():
+    of_matters = (each.COMPONENTS for each in (targets, routes, notifications, as_code))
+    for name, schema in ChainMap(dict(COMPONENTS), *of_matters).items():
         api.spec.components.schema(name, schema=schema)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for blueprint in BLUEPRINTS:

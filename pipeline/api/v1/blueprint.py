@@ -10,6 +10,7 @@ returns a document, a page, or None for 204.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -147,12 +148,16 @@ def sent_object() -> Mapping[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json.")
     try:
-        sent = request.get_json()
-    except BadRequest as error:
+        sent = json.loads(request.get_data(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise BadRequest("the body is no JSON. Send an object with named fields.") from error
     if not isinstance(sent, dict):
         raise BadRequest("the body is no object. Send one with named fields: {…}.")
     return sent
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def _if_match() -> str | None:

@@ -8,12 +8,15 @@ from typing import Any
 from marshmallow import RAISE, Schema, fields
 
 from pipeline.access import Permission
+from pipeline.api.v1 import routes, targets
 from pipeline.api.v1.blueprint import Blueprint, desk
 from pipeline.api.v1.schemas import EntryOut, about, page_of
 from pipeline.desk import Document, Page
 from pipeline.dispatch.edits import KINDS
 
 _Entries = page_of(EntryOut, "Entries")
+_MORE = {"target": targets.add_to, "matcher": routes.add_to}
+"""What there is beside those operations that all have."""
 
 
 class _ChangeQuery(Schema):
@@ -36,6 +39,8 @@ def _blueprint(kind: str) -> Blueprint:
     entries = Blueprint(f"{kind}s", __name__, description=f"{kind.capitalize()}s, by name.")
     _add_all(entries, kind)
     _add_one(entries, kind)
+    if kind in _MORE:
+        _MORE[kind](entries)
     return entries
 
 
