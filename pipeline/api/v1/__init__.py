@@ -2,6 +2,7 @@
 
     blueprint.py   how an operation is declared: its route, who may, what it takes and gives
     schemas.py     what documents look like, for the OpenAPI description
+    description.py  examples.py  target_schemas.py   what the description says besides
     references.py  what a question is about: an id, or an event that is sent along
     alarms.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
 
@@ -11,14 +12,17 @@ decided there; here it is only described.
 
 from __future__ import annotations
 
+import inspect
 from collections import ChainMap
 
-from flask import Flask
+from flask import Flask, Response, jsonify
 from flask_smorest import Api
 
 from pipeline import __version__
+from pipeline.api.docs import page
 from pipeline.api.v1 import alarms, as_code, entries, notifications, routes, targets
 from pipeline.api.v1.blueprint import Blueprint
+from pipeline.api.v1.description import described, statuses
 from pipeline.api.v1.schemas import COMPONENTS
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
@@ -30,27 +34,42 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
 )
 
 
-def register(app: Flask) -> Api:
-    """Add all operations of /v1, and their description at /openapi.json."""
-    app.config.update(
-        API_TITLE="Tocsin",
-        API_VERSION=__version__,
-        OPENAPI_VERSION="3.1.0",
-        OPENAPI_URL_PREFIX="/",
-        OPENAPI_JSON_PATH="openapi.json",
-    )
+def register(app: Flask) -> None:
+    """Add all operations of /v1, their description at /openapi.json, and as a page at /docs."""
+    app.config.update(API_TITLE="Tocsin", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = _Api(app)
-    of_matters = (each.COMPONENTS for each in (targets, routes, notifications, as_code))
+    of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
     for name, schema in ChainMap(dict(COMPONENTS), *of_matters).items():
         api.spec.components.schema(name, schema=schema)
+    # Those of targets are made of all types: only their names are needed until then.
+    api.spec.components.schema("TargetIn", {})
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for blueprint in BLUEPRINTS:
         api.register_blueprint(blueprint)
-    return api
+    document = described(api.spec.to_dict(), api.words())
+    shown = page(document, statuses())
+
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        return jsonify(document)
+
+    @app.get("/docs")
+    def docs() -> Response:
+        return Response(shown, content_type="text/html; charset=utf-8")
 
 
 class _Api(Api):  # type: ignore[misc]
     """Leaves errors to the application, which answers all of them in one way."""
 
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
     def _register_error_handlers(self) -> None:
         pass
+
+    def words(self) -> dict[str, str]:
+        """What the schemas describe, by their names: the first line of each class's docstring."""
+        return {
+            name: text.partition("\n\n")[0].replace("\n", " ")
+            for key, name in self.ma_plugin.converter.refs.items()
+            if (text := inspect.getdoc(key[0])) and key[0].__doc__
+        }

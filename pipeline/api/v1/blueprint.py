@@ -61,13 +61,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         body: str = "",
         query: type[Schema] | None = None,
         digest: bool = False,
+        kind: str = "",
     ) -> Callable[[View], View]:
-        """Declare an operation; `permission` is what the desk will ask for."""
+        """Declare an operation; `permission` is what the desk will ask for.
+
+        The view's name is its `operationId`, and the docstring describes it; `kind` is added to
+        the one, and stands for `{kind}` in the other.
+        """
         status = status or (_OK if gives else _NO_CONTENT)
 
         def decorate(view: View) -> View:
             wrapped = _answering(view, status, body=bool(body), digest=digest)
             wrapped = _described(self, wrapped, permission, gives, status, body, digest, rule)
+            name = "_".join(filter(None, (view.__name__.rstrip("_"), kind)))
+            wrapped = self.doc(operationId=name)(wrapped)
+            wrapped.__doc__ = (view.__doc__ or "").replace("{kind}", kind)
             if query is not None:
                 wrapped = self.arguments(query, location="query", as_kwargs=False)(wrapped)
             self.route(rule, methods=[method])(wrapped)

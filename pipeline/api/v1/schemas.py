@@ -129,17 +129,6 @@ class EntryOut(Schema):
     digest = fields.String(required=True, **about("Changes with every change of it."))
 
 
-class EntryIn(Schema):
-    """The properties of a target, group, filter or matcher, by Proxmox's names."""
-
-    class Meta:
-        unknown = INCLUDE
-
-    name = fields.String()
-    comment = fields.String()
-    disable = fields.Boolean()
-
-
 def page_of(schema: type[Schema], name: str) -> type[Schema]:
     """The schema of a page: `items`, and in `next` the path of the page that follows."""
     members: dict[str, fields.Field[Any]] = {
@@ -148,7 +137,9 @@ def page_of(schema: type[Schema], name: str) -> type[Schema]:
             required=True, allow_none=True, **about("The path of the page that follows, or null.")
         ),
     }
-    return Schema.from_dict(members, name=name)
+    made = Schema.from_dict(members, name=name)
+    made.__doc__ = "A part of a list."
+    return made
 
 
 def loaded(schema: type[Schema], body: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,7 +157,6 @@ COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "Problem": ProblemSchema,
     "AlarmIn": AlarmSchema(check_action, -1),
     "AlarmsIn": AlarmsIn,
-    "EntryIn": EntryIn,
     "State": StateDocument,
 }
 """Those that are named by what refers to them."""
