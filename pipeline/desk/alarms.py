@@ -31,6 +31,7 @@ _NEWEST_FIRST = (("timestamp", "desc"),)
 _OF_THE_MACHINE = ("log", "test", "exec", "file")
 """Schemes that reach into the machine on which a notifier runs: for admins alone (alarms 8)."""
 
+_LONGEST_NUMBER = 20
 _STATES = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 
 
@@ -216,8 +217,8 @@ def history_document(entry: HistoryEntry) -> Document:
 def _revision(digest: str | None) -> int | None:
     if digest is None:
         return None
-    # One that is no number is of no revision.
-    return int(digest) if digest.isdecimal() else -1
+    # One that is no number is of no revision, nor is one that no database counts to.
+    return int(digest) if digest.isdecimal() and len(digest) < _LONGEST_NUMBER else -1
 
 
 def _part_of(

@@ -29,13 +29,11 @@ from pipeline.desk import LocalDesk, Page
 View = Callable[..., Any]
 _PART_OF_PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _OK, _CREATED, _NO_CONTENT = 200, 201, 204
-_IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string"},
-    "description": "The digest that the change was made from, in quotes; 412 if it has changed.",
-}
+IF_MATCH = "x-if-match"
+"""Says of an operation that it takes that header: `description` describes it, as parameters of
+flask-smorest's own would be lost beside one that is said here."""
+_WEAK = "W/"
+"""No digest is this: a weak tag, of which there are none here, matches nothing."""
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The digest, in quotes."}}
 
 
@@ -130,7 +128,7 @@ def _described(
             "content": {"application/json": {"schema": schema}},
         }
     if digest:
-        described["parameters"] = [_IF_MATCH]
+        described[IF_MATCH] = True
     view = blueprint.doc(**described)(view)
     shown = {"schema": gives} if gives else {}
     headers = _ETAG if digest else None
@@ -145,7 +143,8 @@ def _described(
 
 def _problems(rule: str, body: str, digest: bool) -> list[int]:
     found = [400, 401, 403, 429, 503]
-    found += [404] if _PART_OF_PATH.search(rule) else []
+    # A body may name what is not there as well.
+    found += [404] if body or _PART_OF_PATH.search(rule) else []
     found += [409, 413, 415] if body else []
     found += [409, 412] if digest else []
     return sorted(set(found))
@@ -173,7 +172,7 @@ def _if_match() -> str | None:
     tags = request.if_match
     if not tags or tags.star_tag:
         return None
-    found: str = next(iter(tags))
+    found: str = next(iter(tags), _WEAK)
     return found
 
 

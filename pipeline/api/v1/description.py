@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 
 from pipeline import __version__
 from pipeline.api.docs.page import anchor
+from pipeline.api.v1.blueprint import IF_MATCH
 from pipeline.api.v1.examples import ANSWERS, BODIES, ERRORS
 from pipeline.api.v1.target_schemas import target_schemas
 from pipeline.api.v1.words import CHOICES, FIELDS, ITEM_CHOICES
@@ -73,6 +74,13 @@ _PATH_WORDS: Final[Mapping[str, str]] = {
     "kind": "The id of a kind.",
     "type": "A type of target.",
 }
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The digest that the change was made from, in quotes; 412 if it has changed.",
+}
 _REASONS: Final[Mapping[HTTPStatus, str]] = {
     HTTPStatus.BAD_REQUEST: "What was sent does not fit; `errors` names each field.",
     HTTPStatus.UNAUTHORIZED: "Nobody has shown who asks, or the token is no longer good.",
@@ -109,6 +117,8 @@ def described(made: Mapping[str, Any], words: Mapping[str, str]) -> Document:
             schema.setdefault("description", text)
     _describe_fields(schemas)
     schemas.update(target_schemas())
+    for item in found["paths"].values():
+        _share_parameters(item)
     for method, _, operation in operations(found):
         _describe_operation(method, operation, schemas)
     found["components"]["responses"] = _responses()
@@ -130,6 +140,17 @@ def statuses() -> Mapping[HTTPStatus, str]:
 
 
 # --- one operation ---------------------------------------------------------------------------
+
+
+def _share_parameters(item: Document) -> None:
+    """Say the parameters of a path with each of its operations, beside the others."""
+    shared = item.pop("parameters", [])
+    for operation in item.values():
+        given = [*shared, *operation.get("parameters", ())]
+        if operation.pop(IF_MATCH, False):
+            given.append(_IF_MATCH)
+        if given:
+            operation["parameters"] = [dict(each) for each in given]
 
 
 def _describe_operation(method: str, operation: Document, schemas: Document) -> None:
