@@ -48,14 +48,17 @@ def known_fields(
             if name.removeprefix(_TRAIT) not in _OF_ONE_ONLY and value:
                 values[value] += 1
     found = {
-        name: KnownField(
-            about.get(name, ""), {value: "" for value, _ in values.most_common(_MOST_VALUES)}
-        )
+        name: KnownField(about.get(name, ""), dict.fromkeys(_frequent(values), ""))
         for name, values in seen.items()
     }
     found["kind"] = KnownField(about["kind"], {each.id: each.description for each in kinds})
     found["severity"] = KnownField(about["severity"], dict.fromkeys(WORDS, ""))
     return found
+
+
+def _frequent(values: Counter[str]) -> list[str]:
+    """The most frequent; of those that are as frequent the first by name."""
+    return sorted(values, key=lambda value: (-values[value], value))[:_MOST_VALUES]
 
 
 def _described(kinds: Iterable[Kind]) -> dict[str, str]:

@@ -16,10 +16,8 @@ from markupsafe import Markup, escape
 from pipeline.api.docs.shapes import Row, Shapes, Variant, with_default
 
 _JSON: Final = "application/json"
-_INLINE: Final = (
-    (re.compile(r"\*\*(.+?)\*\*"), r"<strong>\1</strong>"),
-    (re.compile(r"`([^`]+)`"), r"<code>\1</code>"),
-    (re.compile(r"(?<!\*)\*([^*\s][^*]*)\*(?!\*)"), r"<em>\1</em>"),
+_INLINE: Final = re.compile(
+    r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\*(?P<em>[^*\s][^*]*)\*(?!\*)"
 )
 _PLACES: Final = {"path": 0, "query": 1, "header": 2}
 
@@ -85,10 +83,12 @@ def anchor(status: HTTPStatus) -> str:
 
 def inline(text: str) -> Markup:
     """A text with Markdown's `code`, *emphasis* and **strong** words, and nothing else."""
-    found = str(escape(" ".join(text.split())))
-    for pattern, replacement in _INLINE:
-        found = pattern.sub(replacement, found)
-    return Markup(found)
+    return Markup(_INLINE.sub(_marked, str(escape(" ".join(text.split())))))
+
+
+def _marked(found: re.Match[str]) -> str:
+    tag = str(found.lastgroup)
+    return f"<{tag}>{found[tag]}</{tag}>"
 
 
 def _matters(document: Mapping[str, Any]) -> Iterator[Matter]:

@@ -18,7 +18,7 @@ from pipeline.api.docs.page import anchor
 from pipeline.api.v1.blueprint import IF_MATCH
 from pipeline.api.v1.examples import ANSWERS, BODIES, ERRORS
 from pipeline.api.v1.target_schemas import target_schemas
-from pipeline.api.v1.words import CHOICES, FIELDS, ITEM_CHOICES
+from pipeline.api.v1.words import CHOICES, FIELDS, ITEM_CHOICES, SCHEMAS
 
 Document: TypeAlias = dict[str, Any]
 
@@ -112,9 +112,9 @@ def described(made: Mapping[str, Any], words: Mapping[str, str]) -> Document:
     schemas = found["components"]["schemas"]
     for name in _MADE_BY_SMOREST:
         schemas.pop(name, None)
-    for name, text in words.items():
+    for name, text in {**words, **SCHEMAS}.items():
         if schema := schemas.get(name.lstrip("_")):
-            schema.setdefault("description", text)
+            schema["description"] = text
     _describe_fields(schemas)
     schemas.update(target_schemas())
     for item in found["paths"].values():

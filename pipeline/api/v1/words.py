@@ -73,6 +73,13 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
     },
 }
 
+SCHEMAS: Final[Mapping[str, str]] = {
+    "AlarmIn": "An alarm: on which events it fires, and whom it tells then.",
+    "EventRule": "On which events an alarm fires.",
+    "TimeConstraint": "When an alarm may tell anybody.",
+}
+"""What schemas describe, where their classes say it for who reads the code, or not at all."""
+
 CHOICES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
     "AlarmIn": {
         "severity": list(map(str, Severity)),
