@@ -31,6 +31,7 @@ _NEWEST_FIRST = (("timestamp", "desc"),)
 _OF_THE_MACHINE = ("log", "test", "exec", "file")
 """Schemes that reach into the machine on which a notifier runs: for admins alone (alarms 8)."""
 
+_LONGEST_NUMBER = 20
 _STATES = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 
 
@@ -53,7 +54,7 @@ class LocalAlarms:
 
     def find(self, id_or_name: str) -> Document:
         """By id, else by name."""
-        return alarm_document(self._found(id_or_name))
+        return alarm_document(self.found(id_or_name))
 
     def search(
         self,
@@ -77,10 +78,10 @@ class LocalAlarms:
     ) -> Document:
         """Change what is given, keep all else."""
         self._caller.require(Permission.MODIFY)
-        present = self._found(alarm_id)
+        present = self.found(alarm_id)
         now = self._parts.clock()
         changed = update_alarm(present, changes, now=now, check_action=check_action)
-        changed = self._owned(changed, present)
+        changed = self.owned(changed, present)
         updated = self._parts.store.update(changed, self._caller, if_revision=_revision(digest))
         if "state" in changes:
             updated = self._parts.store.set_state(
@@ -91,7 +92,7 @@ class LocalAlarms:
     def delete(self, alarm_id: str, digest: str | None = None) -> None:
         """Delete an alarm; its history stays."""
         self._caller.require(Permission.MODIFY)
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         self._parts.store.delete(alarm.alarm_id, self._caller, if_revision=_revision(digest))
 
     def set_state(self, alarm_id: str, state: str) -> Document:
@@ -99,7 +100,7 @@ class LocalAlarms:
         self._caller.require(Permission.MANAGE)
         if state not in list(State):
             raise InvalidValue(f"unknown state {state!r}. {one_of(state, State)}", "state")
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         now = self._parts.clock()
         changed = self._parts.store.set_state(alarm.alarm_id, State(state), now, self._caller)
         return alarm_document(changed)
@@ -118,12 +119,13 @@ class LocalAlarms:
 
     def unknown_names(self, alarm_id: str) -> list[str]:
         """The alarm's actions that lead to what does not exist (yet)."""
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         return [mask_url(each) for each in unknown_names(self._parts.store, alarm)]
 
     # --- whose -------------------------------------------------------------------------------
 
-    def _found(self, id_or_name: str) -> Alarm:
+    def found(self, id_or_name: str) -> Alarm:
+        """The alarm itself, by id, else by name. Raises `NotFound`, `Ambiguous`."""
         self._caller.require(Permission.AUDIT)
         alarm = self._parts.store.find(id_or_name)
         if not self._caller.sees_project(alarm.project_id):
@@ -158,9 +160,9 @@ class LocalAlarms:
             now=self._parts.clock(),
             check_action=check_action,
         )
-        return self._owned(alarm, None)
+        return self.owned(alarm, None)
 
-    def _owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
+    def owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
         """The alarm with what follows of who set it. Raises `Forbidden` for what they may not."""
         if not self._caller.sees_project(alarm.project_id):
             raise Forbidden(f"project {alarm.project_id!r} is not yours to make alarms for.")
@@ -169,12 +171,13 @@ class LocalAlarms:
         known = {action for name in _STATES for action in getattr(before, name, ())}
         new = {action for name in _STATES for action in getattr(alarm, name)} - known
         for action in sorted(new):
-            self._may_tell(action)
+            self.may_tell(action)
         if before is not None and not new:
             return alarm
         return replace(alarm, guarded=not self._caller.is_admin)
 
-    def _may_tell(self, action: str) -> None:
+    def may_tell(self, action: str) -> None:
+        """Raise `Forbidden` for an action that the caller may not use."""
         if scheme(action) in _OF_THE_MACHINE and not self._caller.is_admin:
             raise Forbidden(f"the action {mask_url(action)} is for admins of all projects alone.")
         for kind in ("target", "group"):
@@ -215,8 +218,8 @@ def history_document(entry: HistoryEntry) -> Document:
 def _revision(digest: str | None) -> int | None:
     if digest is None:
         return None
-    # One that is no number is of no revision.
-    return int(digest) if digest.isdecimal() else -1
+    # One that is no number is of no revision, nor is one that no database counts to.
+    return int(digest) if digest.isdecimal() and len(digest) < _LONGEST_NUMBER else -1
 
 
 def _part_of(

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
+from pipeline.desk.as_code import LocalAsCode
 from pipeline.desk.base import Desk, Parts
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.notifications import LocalNotifications
+from pipeline.desk.routes import LocalRoutes
+from pipeline.desk.targets import LocalTargets
 
 
 class LocalDesk:
@@ -29,6 +33,26 @@ class LocalDesk:
     def entries(self) -> LocalEntries:
         """Targets, groups, filters and matchers."""
         return LocalEntries(self._parts, self.caller)
+
+    @cached_property
+    def targets(self) -> LocalTargets:
+        """Types of targets; targets tried, and told again."""
+        return LocalTargets(self._parts, self.caller)
+
+    @cached_property
+    def routes(self) -> LocalRoutes:
+        """Where notifications go."""
+        return LocalRoutes(self._parts, self.caller)
+
+    @cached_property
+    def notifications(self) -> LocalNotifications:
+        """Kinds, templates, and notifications of people's own."""
+        return LocalNotifications(self._parts, self.caller)
+
+    @cached_property
+    def as_code(self) -> LocalAsCode:
+        """Everything as files."""
+        return LocalAsCode(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 from pipeline.desk.base import Desk
 from pipeline.remote.alarms import RemoteAlarms
+from pipeline.remote.as_code import RemoteAsCode
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.notifications import RemoteNotifications
+from pipeline.remote.routes import RemoteRoutes
+from pipeline.remote.targets import RemoteTargets
 
 
 class RemoteDesk:
@@ -26,6 +30,26 @@ class RemoteDesk:
     def entries(self) -> RemoteEntries:
         """Targets, groups, filters and matchers."""
         return RemoteEntries(self._connection)
+
+    @cached_property
+    def targets(self) -> RemoteTargets:
+        """Types of targets; targets tried, and told again."""
+        return RemoteTargets(self._connection)
+
+    @cached_property
+    def routes(self) -> RemoteRoutes:
+        """Where notifications go."""
+        return RemoteRoutes(self._connection)
+
+    @cached_property
+    def notifications(self) -> RemoteNotifications:
+        """Kinds, templates, and notifications of people's own."""
+        return RemoteNotifications(self._connection)
+
+    @cached_property
+    def as_code(self) -> RemoteAsCode:
+        """Everything as files."""
+        return RemoteAsCode(self._connection)
 
 
 if TYPE_CHECKING:

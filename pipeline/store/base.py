@@ -299,6 +299,9 @@ class Outbox(Protocol):
     def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
         """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""
 
+    def told_lately(self, limit: int) -> list[Notification]:
+        """What was told last, by the newest so many deliveries."""
+
     def replay_dead(
         self,
         now: datetime,

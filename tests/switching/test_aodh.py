@@ -18,7 +18,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.switching import aodh
 
 from builders import NOON
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 from ports import lasting_port
 from switching.aodh_server import an_alarm, real, recorded
 
@@ -48,8 +48,8 @@ def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, import_)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, import_, at=at)
 
 
 @pytest.fixture
