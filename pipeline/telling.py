@@ -56,6 +56,7 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._with_secrets, self._wake = False, nobody
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -81,7 +82,7 @@ class Telling:
     @cached_property
     def live(self) -> LiveRouting:
         """The routing in force; empty until a feed has loaded it."""
-        return LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+        return self._empty()
 
     @cached_property
     def planner(self) -> Planner:
@@ -90,6 +91,7 @@ class Telling:
 
     def feed(self, *, with_secrets: bool) -> RoutingFeed:
         """What keeps the routing true to the store; `with_secrets` for who delivers."""
+        self._with_secrets = with_secrets
         return RoutingFeed(
             self._store(),
             self.live,
@@ -100,18 +102,20 @@ class Telling:
 
     def load(self) -> None:
         """Read the routing once, for a command; a process follows it by `feed`."""
-        found = self._store().routing_after(self.live.revision, with_secrets=False)
+        secrets = self._with_secrets  # of who delivers in this process, too
+        found = self._store().routing_after(self.live.revision, with_secrets=secrets)
         if found is not None:
             self.live.load(found.revision, found.entries, found.unreadable)
 
     def routing(self) -> Routing:
-        """What people set up, as it now is, without secrets: for a command that plans."""
-        self.load()
-        return self.live.routing
+        """What people set up, as it is at this moment, without secrets: for who explains."""
+        return self._as_it_is().routing
 
     def sender(self) -> Sender:
-        """What sends notifications by the routing as it now is."""
-        return Sender(self.routing(), self.notify(nobody), self._clock, self._new_id)
+        """What sends notifications by the routing as it is at this moment."""
+        live = self._as_it_is()
+        notify = Notify(Planner(live, self._log), self._store(), self._clock, self._wake)
+        return Sender(live.routing, notify, self._clock, self._new_id)
 
     def attempt(self, name: str, notification: Notification) -> Attempt:
         """One try to tell a target of something, now; nothing is recorded."""
@@ -121,10 +125,6 @@ class Telling:
             outcome = told(targets, delivery, self._settings.delivery.guard)
         return Attempt(delivery.delivery_id, 1, started_at, monotonic() - began, outcome)
 
-    def notify(self, wake: Callable[[], None]) -> Notify:
-        """What tells of anything but alarms, by the routing in force."""
-        return Notify(self.planner, self._store(), self._clock, wake)
-
     @cached_property
     def targets(self) -> Targets:
         """What delivers to an action, by the routing in force."""
@@ -133,10 +133,10 @@ class Telling:
         return targets
 
     def notifier(self, observer: Observer | None, tracing: Tracing) -> Notifier:
-        """The outbound loop."""
+        """The outbound loop, which what is sent in this process wakes."""
         if observer is not None:
             self.templates.failed = observer.template_failed
-        return Notifier(
+        notifier = Notifier(
             outbox=self._store(),
             targets=self.targets,
             settings=self._settings.delivery,
@@ -149,6 +149,8 @@ class Telling:
             live=self.live,
             plan=self._actions_of,
         )
+        self._wake = notifier.wake
+        return notifier
 
     def arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
         """What wakes the notifier for what other processes write. On SQLite, which has to be
@@ -157,6 +159,17 @@ class Telling:
         if alone or not store.is_sqlite:
             return [ArrivalWatch(store, notifier.wake, self._log)]
         return []
+
+    def _empty(self) -> LiveRouting:
+        return LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+
+    def _as_it_is(self) -> LiveRouting:
+        """All entries as they now are, without secrets; what the process follows stays as it
+        is."""
+        live = self._empty()
+        if found := self._store().routing_after(live.revision, with_secrets=False):
+            live.load(found.revision, found.entries, found.unreadable)
+        return live
 
     def _in_clear(self) -> LiveRouting:
         """All entries as they now are, with their secrets, and enabled: for one try."""
