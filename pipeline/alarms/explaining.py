@@ -145,7 +145,7 @@ def as_dict(explanation: Explanation) -> dict[str, Any]:
 def _check_dict(check: Check) -> dict[str, Any]:
     condition = check.condition
     return {
-        "about": str(check.about),
+        "check": str(check.about),
         "field": condition.field if condition else None,
         "op": condition.op if condition else None,
         "type": condition.type if condition else None,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
@@ -78,16 +78,19 @@ class Result:
 
 
 class Trial:
-    """Alarms while event after event is looked at. Raises `InvalidValue` for an alarm that cannot
-    be used; `newest` is how many matches of each are kept."""
+    """Alarms while event after event is looked at.
 
-    def __init__(self, alarms: Sequence[Alarm], newest: int) -> None:
+    `newest` is how many matches of each are kept; `types` are event types that there are, of which
+    one may have been meant. Raises `InvalidValue` for an alarm that cannot be used.
+    """
+
+    def __init__(self, alarms: Sequence[Alarm], newest: int, types: Iterable[str] = ()) -> None:
         self.events = 0
         self._index, self._types = AlarmIndex(), AlarmIndex()
         share = max(_SMALLEST_SHARE, _LOOKED_INTO // max(1, len(alarms)))
         self._tried = [_Tried(alarm, newest, share) for alarm in alarms]
         self._of_type: dict[str, _OfType] = {}
-        self._seen: set[str] = set()
+        self._seen = set(types)
         for number, tried in enumerate(self._tried):
             alarm = tried.alarm
             project = None if alarm.all_projects else alarm.project_id
@@ -134,12 +137,9 @@ class Trial:
         )
 
     def _silent(self, alarm: Alarm, of_type: int, failing: Sequence[Failing]) -> str:
-        if not self.events:
-            return "There was no event to look at."
         if not of_type:
             pattern = alarm.rule.event_type
-            hint = did_you_mean(pattern, self._seen)
-            return f"None of {self.events:,} events is of type {pattern}.{hint}"
+            return f"There was no event of type {pattern}.{did_you_mean(pattern, self._seen)}"
         most = [each for each in failing if each.failed == failing[0].failed]
         return "\n".join(f"{each}. {each.why}".rstrip() for each in most)
 

@@ -53,7 +53,7 @@ class LocalAlarms:
 
     def find(self, id_or_name: str) -> Document:
         """By id, else by name."""
-        return alarm_document(self._found(id_or_name))
+        return alarm_document(self.found(id_or_name))
 
     def search(
         self,
@@ -77,7 +77,7 @@ class LocalAlarms:
     ) -> Document:
         """Change what is given, keep all else."""
         self._caller.require(Permission.MODIFY)
-        present = self._found(alarm_id)
+        present = self.found(alarm_id)
         now = self._parts.clock()
         changed = update_alarm(present, changes, now=now, check_action=check_action)
         changed = self._owned(changed, present)
@@ -91,7 +91,7 @@ class LocalAlarms:
     def delete(self, alarm_id: str, digest: str | None = None) -> None:
         """Delete an alarm; its history stays."""
         self._caller.require(Permission.MODIFY)
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         self._parts.store.delete(alarm.alarm_id, self._caller, if_revision=_revision(digest))
 
     def set_state(self, alarm_id: str, state: str) -> Document:
@@ -99,7 +99,7 @@ class LocalAlarms:
         self._caller.require(Permission.MANAGE)
         if state not in list(State):
             raise InvalidValue(f"unknown state {state!r}. {one_of(state, State)}", "state")
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         now = self._parts.clock()
         changed = self._parts.store.set_state(alarm.alarm_id, State(state), now, self._caller)
         return alarm_document(changed)
@@ -118,12 +118,13 @@ class LocalAlarms:
 
     def unknown_names(self, alarm_id: str) -> list[str]:
         """The alarm's actions that lead to what does not exist (yet)."""
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         return [mask_url(each) for each in unknown_names(self._parts.store, alarm)]
 
     # --- whose -------------------------------------------------------------------------------
 
-    def _found(self, id_or_name: str) -> Alarm:
+    def found(self, id_or_name: str) -> Alarm:
+        """The alarm itself, by id, else by name. Raises `NotFound`, `Ambiguous`."""
         self._caller.require(Permission.AUDIT)
         alarm = self._parts.store.find(id_or_name)
         if not self._caller.sees_project(alarm.project_id):
@@ -144,6 +145,11 @@ class LocalAlarms:
     def _new(self, document: Mapping[str, Any]) -> Alarm:
         """A new alarm of the caller's. Raises `InvalidValue`, `Forbidden`."""
         self._caller.require(Permission.MODIFY)
+        return self._owned(self.described(document), None)
+
+    def described(self, document: Mapping[str, Any]) -> Alarm:
+        """The alarm that a document describes, the caller's unless it says otherwise; whether they
+        may make it is not asked. Raises `InvalidValue`."""
         own = {"project_id": self._caller.project_id} if self._caller.project_id else {}
         described = {"type": "event", **own, **document}
         described.setdefault(
@@ -151,13 +157,12 @@ class LocalAlarms:
         )
         if described["type"] == "event":
             described.setdefault("event_rule", {})
-        alarm = load_alarm(
+        return load_alarm(
             described,
             alarm_id=self._parts.new_id(),
             now=self._parts.clock(),
             check_action=check_action,
         )
-        return self._owned(alarm, None)
 
     def _owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
         """The alarm with what follows of who set it. Raises `Forbidden` for what they may not."""

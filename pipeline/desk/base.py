@@ -8,14 +8,14 @@ was made from: where it was changed since, they raise `Conflict`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from pipeline.kinds import Kinds
-    from pipeline.past import Past
+    from pipeline.past import Past, Reference
     from pipeline.sending import Sender
     from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
@@ -121,6 +121,36 @@ class Entries(Protocol):
         """
 
 
+class Trials(Protocol):
+    """Alarms tried out on events. Nothing is written, and nobody is told of anything."""
+
+    def explain(self, alarm: str, event: Reference, at: datetime | None = None) -> Document:
+        """Why an alarm, by id or name, does or does not fire on an event, check by check
+        (`alarms.explaining`), as if the event came `at` this time: when it was generated.
+
+        `fired_at` says when the event has fired it before. Raises `NotFound`, `Ambiguous`, and
+        `InvalidValue` for a content without an event.
+        """
+
+    def test(
+        self,
+        alarms: Sequence[Mapping[str, Any]],
+        lines: Iterable[bytes] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest: int = 10,
+    ) -> Document:
+        """On which events these alarms, which need not be there, would have fired.
+
+        `lines` are captured messages or normalised events; None: the events in the archive,
+        generated in that time. `newest` matches of each alarm are told. The answer: `events`
+        looked at, `rejected` lines and some `rejections` ({line, reason}), `stopped_at` where
+        there are more than are looked at (the time of the last one), and `alarms`
+        (`alarms.trying`). Raises `InvalidValue`.
+        """
+
+
 class Desk(Protocol):
     """All that can be asked."""
 
@@ -131,6 +161,10 @@ class Desk(Protocol):
     @property
     def entries(self) -> Entries:
         """Targets, groups, filters and matchers."""
+
+    @property
+    def trials(self) -> Trials:
+        """Alarms tried out on events."""
 
 
 class Parts(Protocol):

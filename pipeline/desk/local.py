@@ -12,6 +12,7 @@ from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.base import Desk, Parts
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.trials import LocalTrials
 
 
 class LocalDesk:
@@ -29,6 +30,11 @@ class LocalDesk:
     def entries(self) -> LocalEntries:
         """Targets, groups, filters and matchers."""
         return LocalEntries(self._parts, self.caller)
+
+    @cached_property
+    def trials(self) -> LocalTrials:
+        """Alarms tried out on events."""
+        return LocalTrials(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from pipeline.desk.base import Desk
 from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.trials import RemoteTrials
 
 
 class RemoteDesk:
@@ -26,6 +27,11 @@ class RemoteDesk:
     def entries(self) -> RemoteEntries:
         """Targets, groups, filters and matchers."""
         return RemoteEntries(self._connection)
+
+    @cached_property
+    def trials(self) -> RemoteTrials:
+        """Alarms tried out on events."""
+        return RemoteTrials(self._connection)
 
 
 if TYPE_CHECKING:

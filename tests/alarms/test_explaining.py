@@ -205,7 +205,7 @@ def test_the_document_has_each_condition_apart() -> None:
     rule = a_rule("a.b", a_condition("traits.n", "7", "ge", "integer"))
     document = as_dict(explained(rule=rule))
     assert document["checks"][-1] == {
-        "about": "condition",
+        "check": "condition",
         "field": "traits.n",
         "op": "ge",
         "type": "integer",
