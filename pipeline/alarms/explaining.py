@@ -20,7 +20,7 @@ from pipeline.alarms import schedule
 from pipeline.alarms.alarm import Alarm, Condition, EventRule, State, TimeConstraint, Transition
 from pipeline.alarms.conditions import SIGNS, glob, holds
 from pipeline.alarms.evaluator import concerns, decide, is_quiet
-from pipeline.alarms.found import Found, found, why_not
+from pipeline.alarms.found import MISSING, Found, found, why_not
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
 from pipeline.times import plain
@@ -188,7 +188,7 @@ def _state(alarm: Alarm) -> Check:
 
 
 def _project(alarm: Alarm, event: Event) -> Check:
-    of_event = Found.of(event.project_id)
+    of_event = Found.of(event.project_id) if event.project_id else MISSING
     if alarm.all_projects:
         return Check(About.PROJECT, True, "any", of_event)
     wanted = alarm.project_id or "none"
