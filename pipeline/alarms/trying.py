@@ -214,7 +214,10 @@ class _Tried:
         # What meets all the rest is not in one of its windows.
         for number in failed or [_TIME]:
             self._failed[number] += 1
-            self._examples.setdefault(number, event)
+            example = self._examples.get(number)
+            # The one with most traits: there what was meant is most likely found.
+            if example is None or len(event.values) > len(example.values):
+                self._examples[number] = event
 
     def failing(self) -> Iterator[Failing]:
         """What failed, most first; nothing where there are matches."""

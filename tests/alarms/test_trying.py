@@ -108,7 +108,8 @@ def test_without_repeat_actions_it_fires_on_the_first_match_alone() -> None:
 
 def test_no_match_says_what_failed_most_and_why() -> None:
     rule = a_rule("identity.*", a_condition("traits.outcom", "failure"), *LOGIN.query)
-    stream = [a_login("success"), a_login("success"), a_login("failure")]
+    bare = an_event(event_type="identity.authenticate")
+    stream = [bare, a_login("success"), a_login("failure")]
     (result,) = tried([an_alarm(rule=rule)], stream)
     assert [str(each) for each in result.failing] == [
         "traits.outcom = failure failed on 3 of 3 events of this type",
