@@ -17,6 +17,7 @@ from pipeline.errors import NotFound
 from pipeline.event import Event
 from pipeline.masking import mask_url
 from pipeline.notification import Notification, told
+from pipeline.past import reference
 
 _COLUMNS = ("alarm", "what", "name", "takes", "why")
 _Row = tuple[str, str, str, Shown, str | Shown]
@@ -54,7 +55,7 @@ def explain_(app: Application, output: Output, event: str, wanted: str | None) -
       tocsin route explain 4fd53957
       tocsin route explain captured.jsonl --alarm "user deleted"
     """
-    found = app.past().find(event)
+    found = app.past().find(reference(event))
     asked = app.store.find(wanted) if wanted else None
     if isinstance(found, Notification):
         notifications = [(found, _own_actions(app, found))]

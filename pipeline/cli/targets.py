@@ -22,6 +22,7 @@ from pipeline.notification import (
     Occurrence,
     outcome_name,
 )
+from pipeline.past import reference
 from pipeline.targets import types as target_types
 
 _KIND = "target"
@@ -251,7 +252,7 @@ def test(app: Application, output: Output, name: str, event_id: str | None) -> N
 def _told(app: Application, name: str, event_id: str | None) -> Notification:
     """A test message, or what a past event tells."""
     if event_id is not None:
-        return app.past().notification(event_id)
+        return app.past().notification(reference(event_id))
     kind = app.kinds.find("test")
     subject = Occurrence(kind.id, {"target": name})
     return Notification(app.new_id(), kind.severity, app.clock(), subject)

@@ -12,6 +12,7 @@ from pipeline.cli.output import Output, output_options
 from pipeline.errors import InvalidValue
 from pipeline.kinds import Kind
 from pipeline.notification import ALARM_REPEAT, ALARM_TRANSITION, Notification, Occurrence
+from pipeline.past import reference
 from pipeline.severity import WORDS, checked
 from pipeline.templates import Rendered, Templates
 
@@ -133,10 +134,10 @@ def given_fields(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _of_past(app: Application, kind: Kind, reference: str, alarm: str | None) -> Notification:
+def _of_past(app: Application, kind: Kind, given: str, alarm: str | None) -> Notification:
     past = app.past()
     asked = app.store.find(alarm) if alarm is not None else None
-    found = past.notification(reference, asked, again=kind.id == ALARM_REPEAT)
+    found = past.notification(reference(given), asked, again=kind.id == ALARM_REPEAT)
     if found.kind == kind.id:
         return found
     if found.alarm and found.kind in (ALARM_TRANSITION, ALARM_REPEAT):
