@@ -82,6 +82,8 @@ def _check_row(check: Document) -> tuple[Any, ...]:
         asked = {"op": check["op"], "value": wanted, "type": check["type"]}
         wanted = Shown(asked, f"{SIGNS.get(check['op'], check['op'])} {wanted}{type}")
     name = check["field"] or check["check"]
+    if check["rule"]:
+        name = f"{check['rule']}: {name}"
     return _mark(check["holds"]), name, wanted, Shown(found, text), check["why"]
 
 

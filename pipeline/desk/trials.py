@@ -8,13 +8,16 @@ archive, the others are as if they were not there. What is brought along is the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from pipeline.access import Caller, Permission
 from pipeline.alarms import explaining, trying
-from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm import Alarm, EventRule
+from pipeline.alarms.composites import Referred
+from pipeline.alarms.references import Directory, resolve
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.base import Document, Parts
 from pipeline.errors import Forbidden, InvalidValue, NotFound
@@ -41,7 +44,8 @@ class LocalTrials:
         found = self._parts.past().event(event)
         if not (isinstance(event, Content) or self._caller.sees_project(found.project_id)):
             raise NotFound(f"Event {event} is not in the archive")
-        explanation = explaining.explain(asked, found, at or found.generated)
+        referred = self._referred(_references([asked]))
+        explanation = explaining.explain(asked, found, at or found.generated, referred)
         fired_at = self._parts.store.fired_at(asked.alarm_id, found.message_id)
         return {**explaining.as_dict(explanation), "fired_at": plain(fired_at)}
 
@@ -57,15 +61,15 @@ class LocalTrials:
     ) -> Document:
         """On which events these alarms would have fired; at `most` so many are looked at."""
         self._caller.require(Permission.AUDIT)
-        tried = [self._alarm(document) for document in alarms]
+        tried, referred = self._resolved([self._alarm(document) for document in alarms])
         if lines is not None:
             if since or until:
                 raise InvalidValue("events that are given go without since and until.", "since")
             source = _Source(self._parts.past().events(lines))
-            return _tried(trying.Trial(tried, newest), source, most)
+            return _tried(trying.Trial(tried, newest, referred=referred), source, most)
         period = EventFilter(since=since, until=until or self._parts.clock())
-        events = self._parts.store.events_in_order(period, {a.rule.event_type for a in tried})
-        trial = trying.Trial(tried, newest, self._types(period))
+        trial = trying.Trial(tried, newest, self._types(period), referred)
+        events = self._parts.store.events_in_order(period, trial.types)
         return _tried(trial, _Source(enumerate(events), self._caller), most)
 
     def _alarm(self, document: Mapping[str, Any]) -> Alarm:
@@ -73,6 +77,28 @@ class LocalTrials:
         if not self._caller.sees_project(alarm.project_id):
             raise Forbidden(f"project {alarm.project_id!r} is not yours to try alarms out for.")
         return alarm
+
+    def _resolved(self, tried: Sequence[Alarm]) -> tuple[list[Alarm], Mapping[str, Referred]]:
+        """The alarms with ids in place of the names that they refer to: each other's, else those
+        of alarms that there are. Raises `InvalidValue` for what leads nowhere."""
+        here = {alarm.name for alarm in tried}
+        others = self._seen(text for text in _references(tried) if text not in here)
+        known = Directory([*tried, *others])
+        referred = {other.alarm_id: Referred(other.name, other.state) for other in others}
+        return [resolve(alarm, known) for alarm in tried], referred
+
+    def _referred(self, alarm_ids: Iterable[str]) -> Mapping[str, Referred]:
+        return {
+            other.alarm_id: Referred(other.name, other.state) for other in self._seen(alarm_ids)
+        }
+
+    def _seen(self, texts: Iterable[str]) -> list[Alarm]:
+        """The alarms by these ids or names, those that are there for the caller to see."""
+        found = []
+        for text in texts:
+            with suppress(NotFound):
+                found.append(self._alarms.found(text))
+        return found
 
     def _types(self, period: EventFilter) -> Iterator[str]:
         """The types of the events that there are; which those are is not told to everybody."""
@@ -109,6 +135,13 @@ class _Source:
         self.rejected += 1
         if len(self.rejections) < _REJECTIONS:
             self.rejections.append({"line": line, "reason": rejected.reason})
+
+
+def _references(alarms: Iterable[Alarm]) -> list[str]:
+    """What composite alarms refer to, each once."""
+    rules = (alarm.rule for alarm in alarms)
+    found = (each for rule in rules if not isinstance(rule, EventRule) for each in rule.references)
+    return list(dict.fromkeys(found))
 
 
 def _tried(trial: trying.Trial, source: _Source, most: int | None) -> Document:

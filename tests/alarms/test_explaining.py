@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,14 +11,24 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm import Alarm, CompositeRule, Reference, State, TimeConstraint
+from pipeline.alarms.composites import Composites, Evaluation, Referred
 from pipeline.alarms.evaluator import decide
 from pipeline.alarms.explaining import About, Check, Explanation, as_dict, explain
 from pipeline.alarms.live import LiveAlarms
 from pipeline.event import Event
 
 from alarms.test_index_property import PROJECTS, RULES, events, fires, is_met
-from builders import NOON, a_condition, a_rule, an_alarm, an_event
+from builders import (
+    NOON,
+    a_composite,
+    a_condition,
+    a_rule,
+    all_of,
+    an_alarm,
+    an_event,
+    any_of,
+)
 
 EVENT = an_event(event_type="a.b", message_id="m-1", outcome="success", n=6, project_id="p")
 ALWAYS = TimeConstraint("always", "* * * * *", 3600)
@@ -88,6 +99,69 @@ def test_each_condition_holds_as_a_plain_reading_says(
     for check in found.checks:
         if check.condition is not None:
             assert check.holds is is_met(check.condition, event)
+
+
+RULES_OF_RULES = st.recursive(
+    RULES | st.sampled_from([Reference("x"), Reference("y")]),
+    lambda parts: st.builds(
+        CompositeRule, st.sampled_from(["and", "or"]), st.lists(parts, min_size=1, max_size=3)
+        .map(tuple)
+    ),
+    max_leaves=5,
+)  # fmt: skip
+
+
+@st.composite
+def composites(draw: st.DrawFn) -> Alarm:
+    parts = draw(st.lists(RULES_OF_RULES, min_size=1, max_size=3))
+    rule = CompositeRule(draw(st.sampled_from(["and", "or"])), tuple(parts))
+    alarm = draw(alarms())
+    states = st.tuples(*(st.sampled_from(list(State)) for _ in rule.event_rules))
+    return replace(alarm, type="composite", rule=rule, leaf_states=draw(st.just(()) | states))
+
+
+@settings(max_examples=500)
+@given(composites(), events(), st.integers(-14, 14), st.sampled_from(list(State)))
+def test_of_a_composite_alarm_it_says_what_the_evaluation_does(
+    alarm: Alarm, event: Event, hours: int, state: State
+) -> None:
+    """alarms 5"""
+    now, referred = NOON + timedelta(hours=hours), {"x": Referred("x", state)}
+    found = explain(alarm, event, now, referred)
+    live = LiveAlarms()
+    live.load(1, [alarm])
+    evaluation = Evaluation(Composites({alarm.alarm_id: alarm}, referred), now)
+    met = [alarm_id for alarm_id, _ in live.candidates([event])]
+    made = evaluation.happens(event, met=met) if met else []
+    assert found.transition == next(iter(made), None)
+    assert found.verdict.startswith("fires") is found.fires
+    if found.transition:
+        assert found.states[-1].found.shown == found.transition.current
+    assert all(check.holds or check.why for check in found.checks)
+    json.dumps(as_dict(found), allow_nan=False)
+
+
+def test_a_tree_explains_itself_leaf_by_leaf() -> None:
+    """alarms 5"""
+    met, unmet = a_rule("a.b"), a_rule("a.b", a_condition("traits.outcome", "failure"))
+    rule = all_of(met, any_of(unmet, Reference("x")))
+    composite = a_composite(rule, project_id="p")
+    found = explain(composite, EVENT, NOON, {"x": Referred("other", State.OK)})
+    assert found.verdict == ("does not fire: (rule1 and (rule2 or rule3)) stays insufficient data")
+    assert [(check.rule, check.about, check.holds) for check in found.checks[3:]] == [
+        ("rule1", "event type", True),
+        ("rule2", "event type", True),
+        ("rule2", "condition", False),
+        ("rule1", "leaf", True),
+        ("rule2", "leaf", False),
+        ("rule3", "leaf", False),
+        ("", "rule", False),
+    ]
+    assert found.states[2].why == "It is the state of alarm other."
+    in_alarm = explain(composite, EVENT, NOON, {"x": Referred("other", State.ALARM)})
+    assert in_alarm.verdict == "fires: insufficient data → alarm"
+    nothing = explain(composite, EVENT._replace(event_type="c"), NOON)
+    assert nothing.verdict == "does not fire: the event meets none of its conditions"
 
 
 # --- words -----------------------------------------------------------------------------------
@@ -205,6 +279,7 @@ def test_the_document_has_each_condition_apart() -> None:
     rule = a_rule("a.b", a_condition("traits.n", "7", "ge", "integer"))
     document = as_dict(explained(rule=rule))
     assert document["checks"][-1] == {
+        "rule": None,
         "check": "condition",
         "field": "traits.n",
         "op": "ge",

@@ -10,15 +10,28 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm import Alarm, CompositeRule, EventRule, State, TimeConstraint
+from pipeline.alarms.composites import Composites, Evaluation, Referred
+from pipeline.alarms.conditions import check
 from pipeline.alarms.evaluator import decide
 from pipeline.alarms.explaining import explain, named
+from pipeline.alarms.live import LiveAlarms
 from pipeline.alarms.trying import Result, Trial, as_dict
+from pipeline.errors import InvalidValue
 from pipeline.event import Event
 
-from alarms.test_explaining import ALWAYS, NIGHT
+from alarms.test_explaining import ALWAYS, NIGHT, composites
 from alarms.test_index_property import PROJECTS, RULES, events
-from builders import NOON, a_condition, a_rule, an_alarm, an_event
+from builders import (
+    NOON,
+    a_composite,
+    a_condition,
+    a_rule,
+    all_of,
+    an_alarm,
+    an_event,
+    any_of,
+)
 
 
 def tried(alarms: list[Alarm], stream: list[Event], newest: int = 10) -> list[Result]:
@@ -77,7 +90,7 @@ def test_what_failed_is_what_explanations_say_failed(alarm: Alarm, stream: list[
         assert result.failing == ()
         return
     of_type = [e for e in (explain(alarm, event, event.generated) for event in stream)
-               if e.leaf.checks[0].holds]  # fmt: skip
+               if e.leaves[0].checks[0].holds]  # fmt: skip
     assert result.of_type == len(of_type)
     for failing in result.failing:
         checks = [[c for c in e.checks if named(c) == failing.check] for e in of_type]
@@ -86,6 +99,72 @@ def test_what_failed_is_what_explanations_say_failed(alarm: Alarm, stream: list[
             assert failing.failed == sum(any(not c.holds for c in each) for each in checks)
         assert failing.of == len(of_type)
         assert failing.why
+
+
+@settings(max_examples=300)
+@given(
+    st.tuples(usable_alarms(), usable_alarms()),
+    st.lists(composites(), min_size=1, max_size=3),
+    st.lists(events(), max_size=8),
+)
+def test_composite_alarms_fire_as_they_do_in_a_worker(
+    pair: tuple[Alarm, Alarm], rules: list[Alarm], stream: list[Event]
+) -> None:
+    """alarms 5: each event in turn, with the alarms that are referred to."""
+    x, y = (replace(alarm, alarm_id=name) for alarm, name in zip(pair, "xy", strict=True))
+    usable = [replace(a, time_constraints=(ALWAYS,)) for a in rules if is_usable(a)]
+    alarms = {alarm.alarm_id: alarm for alarm in (x, y, *usable)}
+    firings = dict.fromkeys(alarms, 0)
+    for event in stream:
+        at, live = event.generated, LiveAlarms()
+        live.load(1, alarms.values())
+        pairs = live.candidates([event])
+        made = [t for key, _ in pairs if isinstance(alarms[key].rule, EventRule)
+                if (t := decide(alarms[key], event, at))]  # fmt: skip
+        referred = {key: Referred(key, alarms[key].state) for key in "xy"}
+        of_rules = {key: a for key, a in alarms.items() if not isinstance(a.rule, EventRule)}
+        evaluation = Evaluation(Composites(of_rules, referred), at)
+        of_pairs = [pair for pair in pairs if pair[0] in of_rules]
+        met = [key for key, _ in of_pairs]
+        changed = {t.alarm.alarm_id: t.current for t in made}
+        made += evaluation.happens(event, met=met, changed=changed)
+        alarms.update(evaluation.alarms)
+        for transition in made:
+            key = transition.alarm.alarm_id
+            firings[key] += 1
+            alarms[key] = replace(alarms[key], state=transition.current)
+    found = tried([x, y, *usable], stream)
+    assert {result.alarm.alarm_id: result.firings for result in found} == firings
+    assert all(result.silent for result in found if not result.matches)
+
+
+def is_usable(alarm: Alarm) -> bool:
+    try:
+        for rule in alarm.rule.event_rules if isinstance(alarm.rule, CompositeRule) else ():
+            check(rule)
+    except InvalidValue:
+        return False
+    return True
+
+
+def test_composite_alarms_are_tried_together_with_what_they_refer_to() -> None:
+    """alarms 5"""
+    failed = an_alarm(name="failed", rule=LOGIN)
+    deleted = a_rule("identity.user.deleted")
+    both = a_composite(all_of(deleted, failed), name="both")
+    stream = [an_event(), a_login("success", 1), a_login("failure", 2)]
+    _, together = tried([failed, both], stream)
+    assert (together.of_type, together.matches, together.firings) == (1, 2, 1)
+    assert [match.fires for match in together.newest] == [True, False]
+    trial = Trial([both], 10, referred={failed.alarm_id: Referred("failed", State.ALARM)})
+    trial.look(an_event())
+    assert trial.results()[0].firings == 1
+    (nothing,) = tried([a_composite(any_of(LOGIN, deleted))], [a_login("success")])
+    assert nothing.silent == (
+        "rule1 failed on 1 of 1 events of this type. traits.outcome = failure: success is not"
+        " equal to failure.\nrule2 failed on 1 of 1 events of this type. event type: The event is"
+        " of another type. * stands for any letters, ? for any one."
+    )
 
 
 LOGIN = a_rule("identity.authenticate", a_condition("traits.outcome", "failure"))

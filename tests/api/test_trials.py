@@ -17,7 +17,16 @@ from pipeline.event import Event
 from pipeline.store.sql import SqlStore
 
 from api.asking import Api
-from builders import NOON, a_caller, a_condition, a_rule, an_alarm, an_event
+from builders import (
+    NOON,
+    a_caller,
+    a_composite,
+    a_condition,
+    a_rule,
+    an_alarm,
+    an_event,
+    any_of,
+)
 from store.storing import fire
 
 DATA = Path(__file__).parents[1] / "data"
@@ -51,6 +60,22 @@ class TestExplain:
         assert answer.json["alarm_id"] == alarm.alarm_id
         assert answer.json["fired_at"] is None
         assert ExplanationOut().validate(answer.json) == {}
+
+    def test_a_composite_alarm_is_explained_leaf_by_leaf(self, api: Api, store: SqlStore) -> None:
+        """alarms 5"""
+        other = store.create(an_alarm(name="other", state=State.OK, all_projects=True))
+        rule = any_of(FAILED, other)
+        store.create(a_composite(rule, name="both", all_projects=True))
+        found = api.post("/v1/alarms/both/explain", json={"event": a_login().as_dict()}).json
+        assert ExplanationOut().validate(found) == {}
+        assert (found["form"], found["verdict"]) == (
+            "(rule1 or rule2)",
+            "fires: insufficient data → alarm",
+        )
+        assert [each["found"] for each in found["checks"] if each["check"] == "leaf"] == [
+            "alarm",
+            "ok",
+        ]
 
     def test_it_is_told_when_the_event_fired_the_alarm(self, api: Api, store: SqlStore) -> None:
         alarm = store.create(an_alarm(rule=FAILED, all_projects=True))
@@ -173,6 +198,19 @@ class TestTest:
         found = trial(api)
         assert (found["events"], found["stopped_at"]) == (2, "2026-01-02T11:58:00")
         assert trial(api, since="2026-01-02T11:58:00Z")["stopped_at"] is None
+
+    def test_composite_alarms_mean_each_other_and_those_that_are_there(
+        self, api: Api, store: SqlStore
+    ) -> None:
+        """alarms 5"""
+        store.create(an_alarm(name="there", state=State.ALARM))
+        leaves = [{"alarm": "failed"}, {"alarm": "there"}]
+        composite = {"name": "both", "type": "composite", "composite_rule": {"and": leaves}}
+        failed = {"name": "failed", "event_rule": RULE}
+        found = trial(api, alarms=[composite, failed], events=[a_login().as_dict()])
+        assert [each["firings"] for each in found["alarms"]] == [1, 1]
+        said = trial(api, 400, alarms=[composite], events=[])["detail"]
+        assert "there is no alarm 'failed'" in said
 
     @pytest.mark.parametrize(
         ("body", "said"),

@@ -63,6 +63,9 @@ class TrialIn(StrictSchema):
 class CheckOut(Schema):
     """One thing that must be so for the alarm to fire."""
 
+    rule = fields.String(
+        required=True, allow_none=True, **about("The leaf of a composite rule that it is of.")
+    )
     check = fields.String(required=True, validate=validate.OneOf(list(map(str, About))))
     field = fields.String(required=True, allow_none=True, **about("Of a condition."))
     op = fields.String(required=True, allow_none=True)
@@ -75,8 +78,8 @@ class CheckOut(Schema):
 
 
 class ExplanationOut(Schema):
-    """Why an alarm, as it stands, does or does not fire on an event. It fires if all checks
-    hold."""
+    """Why an alarm, as it stands, does or does not fire on an event. An event alarm fires if all
+    checks hold."""
 
     alarm_id = fields.String(required=True)
     name = fields.String(required=True)
@@ -89,6 +92,9 @@ class ExplanationOut(Schema):
     previous = fields.String(required=True, validate=_STATES)
     current = fields.String(required=True, validate=_STATES)
     reason = fields.String(required=True, allow_none=True)
+    form = fields.String(
+        required=True, allow_none=True, **about("A composite rule: (rule1 and rule2).")
+    )
     checks = fields.List(fields.Nested(CheckOut), required=True)
     fired_at = fields.String(
         required=True, allow_none=True, **about("When the event has fired the alarm before.")
