@@ -58,6 +58,7 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._with_secrets, self._wake = False, nobody
         self._observer: Observer | None = None
         self._with_secrets, self._wake = False, nobody
 

@@ -67,7 +67,8 @@ class LocalTargets:
             raise NotFound(f"Target {name} not found.")
         store = self._parts.store
         shown_so = [each for each in store.counts().disabled_actions if mask_url(each) == action]
-        if any([store.enable(each) for each in shown_so or [action]]):
+        enabled = [store.enable(each) for each in shown_so or [action]]
+        if any(enabled):
             return {"receiver": shown, "enabled": True}
         if name and getattr(entries.found(store, _KIND, name).entry, "disable", False):
             raise InvalidValue(
