@@ -83,7 +83,9 @@ def test_two_workers_share_one_queue_and_each_event_fires_once(
         store.create(an_alarm(all_projects=True, rule=a_rule("identity.*"),
                               repeat_actions=True, alarm_actions=()))  # fmt: skip
         listener = start("listener", "--workers", "2")
-        connected(listener, 2)
+        eventually(
+            lambda: len(lines(listener, "rabbitmq.listening")) == 2, "both have their queues"
+        )
         with pika.BlockingConnection(pika.URLParameters(amqp_url)) as connection:
             channel = connection.channel()
             for number in range(200):
