@@ -124,6 +124,7 @@ class Application:
             new_id=self.new_id,
             told=self.settings.self_notifications.publishers,
             sealer=self.sealer,
+            plan=lambda transitions, entries: self.telling.plan(transitions, entries),
         )
         self._open.callback(store.close)
         return store
@@ -403,7 +404,7 @@ class Application:
         """The REST API."""
         from pipeline.serving import api_server
 
-        return api_server(self, self.settings.api, self._log)
+        return api_server(self, self.settings.api, self._log, self._observer)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

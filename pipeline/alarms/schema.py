@@ -1,7 +1,7 @@
 """Alarms as people and clients write them: Aodh's JSON form in, and out again.
 
 Used by whoever takes in alarms: the CLI, alarm files (`pipeline.alarms.files`) and the REST API.
-Names, defaults and error texts are Aodh's (alarms 1 to 4, 6 to 8). All that is wrong with an
+Names, defaults and error texts are Aodh's (alarms 1 to 8). All that is wrong with an
 alarm is found at once, and an alarm that was taken in can be matched: what `conditions` and
 `schedule` refuse is refused here.
 
@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import cycle
 from typing import Any
 
 from marshmallow import ValidationError
 
-from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm import Alarm, EventRule, State, TimeConstraint
 from pipeline.alarms.alarm_schema import ActionCheck, AlarmSchema
 from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
@@ -65,14 +66,17 @@ def update_alarm(
     check_action: ActionCheck,
     max_actions: int = -1,
 ) -> Alarm:
-    """The alarm with the fields that `data` has; the rule's own fields are kept likewise.
+    """The alarm with the fields that `data` has; an event rule's own fields are kept likewise.
 
     An action that is given as `as_dict` shows it, with its secrets masked, keeps them. Raises
     `InvalidAlarm`, as `load_alarm` does.
     """
-    merged = {**as_dict(alarm), **data}
+    present = as_dict(alarm)
+    if data.get("type", alarm.type) != alarm.type:
+        del present[f"{alarm.type}_rule"]
+    merged = {**present, **data}
     rule = data.get("event_rule")
-    if isinstance(rule, Mapping):
+    if isinstance(rule, Mapping) and isinstance(alarm.rule, EventRule):
         merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
     fields = _loaded(unmasked(merged, alarm), check_action, max_actions)
     changed = replace(alarm, timestamp=now, **fields)
@@ -123,18 +127,40 @@ def _constraint_as_dict(constraint: TimeConstraint) -> dict[str, Any]:
 
 def unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
     """The data with each action that was shown masked, and is given back so, as the alarm has
-    it."""
-    known = {mask_url(url): url for state in State for url in alarm.actions(state)}
+    it. Of those that are shown alike the first is the first, and so on.
 
-    def original(action: Any) -> Any:
-        return known.get(action, action) if isinstance(action, str) else action
+    Raises `InvalidAlarm` where it cannot be told which is meant.
+    """
+    kept = {f"{state.value.replace(' ', '_')}_actions": alarm.actions(state) for state in State}
+    every = tuple(dict.fromkeys(url for urls in kept.values() for url in urls))
+    problems: dict[str, list[str]] = {}
+    found = dict(data)
+    for key in kept.keys() & data.keys():
+        if isinstance(data[key], list):
+            found[key], problems[key] = _unmasked(data[key], kept[key], every)
+    if problems := {key: said for key, said in problems.items() if said}:
+        raise InvalidAlarm(problems)
+    return found
 
-    return {
-        key: [original(action) for action in value]
-        if key.endswith("_actions") and isinstance(value, list)
-        else value
-        for key, value in data.items()
-    }
+
+def _unmasked(
+    given: list[Any], kept: Sequence[str], every: Sequence[str]
+) -> tuple[list[Any], list[str]]:
+    """One list of actions with their secrets, and what is wrong: `kept` are those that it had,
+    `every` those of all lists."""
+    meant: dict[str, Iterator[str]] = {}
+    problems = []
+    for shown in dict.fromkeys(action for action in given if isinstance(action, str)):
+        alike = [url for url in kept if mask_url(url) == shown]
+        alike = alike or [url for url in every if mask_url(url) == shown]
+        if len(alike) == 1 or len(alike) == given.count(shown):
+            meant[shown] = cycle(alike)
+        elif alike:
+            problems.append(
+                f"{len(alike)} actions are shown as {shown}. Give all of them, or with its secret"
+                " the one that is meant."
+            )
+    return [next(meant[a]) if isinstance(a, str) and a in meant else a for a in given], problems
 
 
 def _loaded(

@@ -155,9 +155,9 @@ entries.add_common(
 def enable(desk: Desk, receiver: str) -> None:
     """Tell again who was disabled, or is left alone because it failed.
 
-    NAME is a target's; an action is as the alarm has it, a receiver as `tocsin status` shows it.
-    What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`. A target that
-    was disabled by --disable is enabled by `tocsin target update NAME --enable`.
+    NAME is a target's; an action is as the alarm has it, or as `tocsin status` shows it, as a
+    receiver is. What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`.
+    A target that was disabled by --disable is enabled by `tocsin target update NAME --enable`.
 
     \b
     Examples:

@@ -65,7 +65,7 @@ class LocalTargets:
             self._caller.require_name(Permission.MANAGE, shown)
         elif not self._caller.reaches(name):
             raise NotFound(f"Target {name} not found.")
-        if self._parts.store.enable(action):
+        if any([self._parts.store.enable(each) for each in self._meant(action, name)]):
             return {"receiver": shown, "enabled": True}
         if name and getattr(entries.found(self._parts.store, _KIND, name).entry, "disable", False):
             raise InvalidValue(
@@ -73,6 +73,13 @@ class LocalTargets:
                 f" Enable it: tocsin target update {name} --enable"
             )
         return {"receiver": shown, "enabled": False}
+
+    def _meant(self, action: str, name: str | None) -> list[str]:
+        """The disabled actions that are shown so, without their secrets; else the action itself."""
+        if name is not None:
+            return [action]
+        disabled = self._parts.store.counts().disabled_actions
+        return [each for each in disabled if mask_url(each) == action] or [action]
 
     def _check(self, name: str) -> None:
         """Raise `NotFound` for a target that is not there, or is not the caller's to see."""
