@@ -65,7 +65,8 @@ class LocalTargets:
             self._caller.require_name(Permission.MANAGE, shown)
         elif not self._caller.reaches(name):
             raise NotFound(f"Target {name} not found.")
-        if any([self._parts.store.enable(each) for each in self._meant(action, name)]):
+        enabled = [self._parts.store.enable(each) for each in self._meant(action, name)]
+        if any(enabled):
             return {"receiver": shown, "enabled": True}
         if name and getattr(entries.found(self._parts.store, _KIND, name).entry, "disable", False):
             raise InvalidValue(
@@ -75,7 +76,7 @@ class LocalTargets:
         return {"receiver": shown, "enabled": False}
 
     def _meant(self, action: str, name: str | None) -> list[str]:
-        """The disabled actions that are shown so, without their secrets; else the action itself."""
+        """The disabled actions that are shown so, without secrets; else the action itself."""
         if name is not None:
             return [action]
         disabled = self._parts.store.counts().disabled_actions
