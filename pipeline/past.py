@@ -102,6 +102,24 @@ class Past:
             "See: tocsin event list, tocsin delivery list"
         )
 
+    def event(self, reference: Reference) -> Event:
+        """The event that a person means. Raises as `find` does, also for the id of a delivery."""
+        if isinstance(reference, Content):
+            return self._first_event(reference)
+        return self.archive.archived_event(reference)[0]
+
+    def events(self, lines: Iterable[bytes]) -> Iterator[tuple[int, Event | Rejected]]:
+        """The event, or the reason for there being none, of each line; lines count from 1.
+
+        A line is a captured message, a bare message body or a normalised event. One at a time.
+        """
+        for number, line in enumerate(lines, start=1):
+            if event := _normalised(line):
+                yield number, event
+                continue
+            for _, found in normalised_lines([line], self.normaliser, received_at=self.now):
+                yield number, found
+
     def fired(
         self, event: Event, alarm: Alarm | None = None, *, again: bool = False
     ) -> Transition:
@@ -135,12 +153,8 @@ class Past:
         if event := _normalised(whole):
             yield event
             return
-        for line in filter(None, whole.split(b"\n")):
-            if event := _normalised(line):
-                yield event
-            else:
-                for _, found in normalised_lines([line], self.normaliser, received_at=self.now):
-                    yield found
+        for _, found in self.events(whole.split(b"\n")):
+            yield found
 
 
 def as_told(

@@ -4,7 +4,7 @@
 spare it the alarms that surely do not fire. It is given the alarm as it stands in the store, held
 against change; so an alarm whose rule was changed a moment ago is judged by its new rule.
 
-Pure. Called by `pipeline.worker` inside its transaction.
+Pure. Called by `pipeline.worker` inside its transaction, and by whoever tries alarms out.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decide(alarm: Alarm, event: Event, now: datetime) -> Transition | None:
     rule = alarm.rule
     if not isinstance(rule, EventRule):
         return decide_alone(alarm, event, now)
-    if not alarm.enabled or is_quiet(alarm) or not _concerns(alarm, event):
+    if not alarm.enabled or is_quiet(alarm) or not concerns(alarm, event):
         return None
     if not _holds(alarm, rule, event, now):
         return None
@@ -46,7 +46,8 @@ def is_quiet(alarm: Alarm) -> bool:
     return alarm.state is State.ALARM and not alarm.repeat_actions
 
 
-def _concerns(alarm: Alarm, event: Event) -> bool:
+def concerns(alarm: Alarm, event: Event) -> bool:
+    """Whether the alarm sees the event's project (alarms 9)."""
     return alarm.all_projects or alarm.project_id == event.project_id
 
 

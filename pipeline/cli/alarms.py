@@ -13,7 +13,7 @@ from pipeline.alarms.alarm import State
 from pipeline.alarms.files import load_alarms
 from pipeline.alarms.filters import filters_of, sort_of
 from pipeline.alarms.schema import as_dict
-from pipeline.cli import alarm_view, completion
+from pipeline.cli import alarm_view, completion, trials
 from pipeline.cli.alarm_options import alarm_options, given
 from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
@@ -246,6 +246,10 @@ def history(
     output.rows(
         _HISTORY_COLUMNS, [[line[each] for each in _HISTORY_COLUMNS] for line in found.items]
     )
+
+
+alarm.add_command(trials.explain)
+alarm.add_command(trials.test)
 
 
 def _read(file: str) -> list[Document]:

@@ -9,6 +9,7 @@
     notifications.py  kinds, templates, and notifications of people's own
     as_code.py    everything as files: applied and exported
     past.py       events and deliveries that a question is about, and whose they are
+    trials.py     alarms tried out on events
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

@@ -146,6 +146,11 @@ class LocalAlarms:
     def _new(self, document: Mapping[str, Any]) -> Alarm:
         """A new alarm of the caller's. Raises `InvalidValue`, `Forbidden`."""
         self._caller.require(Permission.MODIFY)
+        return self.owned(self.described(document), None)
+
+    def described(self, document: Mapping[str, Any]) -> Alarm:
+        """The alarm that a document describes, the caller's unless it says otherwise; whether they
+        may make it is not asked. Raises `InvalidValue`."""
         own = {"project_id": self._caller.project_id} if self._caller.project_id else {}
         type = COMPOSITE if "composite_rule" in document else "event"
         described = {"type": type, **own, **document}
@@ -154,13 +159,12 @@ class LocalAlarms:
         )
         if described["type"] == "event":
             described.setdefault("event_rule", {})
-        alarm = load_alarm(
+        return load_alarm(
             described,
             alarm_id=self._parts.new_id(),
             now=self._parts.clock(),
             check_action=check_action,
         )
-        return self.owned(alarm, None)
 
     def owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
         """The alarm with what follows of who set it. Raises `Forbidden` for what they may not."""

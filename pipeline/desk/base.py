@@ -8,7 +8,7 @@ was made from: where it was changed since, they raise `Conflict`.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -253,6 +253,36 @@ class AsCode(Protocol):
         """
 
 
+class Trials(Protocol):
+    """Alarms tried out on events. Nothing is written, and nobody is told of anything."""
+
+    def explain(self, alarm: str, event: Reference, at: datetime | None = None) -> Document:
+        """Why an alarm, by id or name, does or does not fire on an event, check by check
+        (`alarms.explaining`), as if the event came `at` this time: when it was generated.
+
+        `fired_at` says when the event has fired it before. Raises `NotFound`, `Ambiguous`, and
+        `InvalidValue` for a content without an event.
+        """
+
+    def test(
+        self,
+        alarms: Sequence[Mapping[str, Any]],
+        lines: Iterable[bytes] | None = None,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest: int = 10,
+    ) -> Document:
+        """On which events these alarms, which need not be there, would have fired.
+
+        `lines` are captured messages or normalised events; None: the events in the archive,
+        generated in that time. `newest` matches of each alarm are told. The answer: `events`
+        looked at, `rejected` lines and some `rejections` ({line, reason}), `stopped_at` where
+        there are more than are looked at (the time of the last one), and `alarms`
+        (`alarms.trying`). Raises `InvalidValue`.
+        """
+
+
 class Desk(Protocol):
     """All that can be asked."""
 
@@ -279,6 +309,10 @@ class Desk(Protocol):
     @property
     def as_code(self) -> AsCode:
         """Everything as files."""
+
+    @property
+    def trials(self) -> Trials:
+        """Alarms tried out on events."""
 
 
 class Parts(Protocol):

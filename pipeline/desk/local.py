@@ -16,6 +16,7 @@ from pipeline.desk.entries import LocalEntries
 from pipeline.desk.notifications import LocalNotifications
 from pipeline.desk.routes import LocalRoutes
 from pipeline.desk.targets import LocalTargets
+from pipeline.desk.trials import LocalTrials
 
 
 class LocalDesk:
@@ -53,6 +54,11 @@ class LocalDesk:
     def as_code(self) -> LocalAsCode:
         """Everything as files."""
         return LocalAsCode(self._parts, self.caller)
+
+    @cached_property
+    def trials(self) -> LocalTrials:
+        """Alarms tried out on events."""
+        return LocalTrials(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

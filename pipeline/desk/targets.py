@@ -65,10 +65,11 @@ class LocalTargets:
             self._caller.require_name(Permission.MANAGE, shown)
         elif not self._caller.reaches(name):
             raise NotFound(f"Target {name} not found.")
-        enabled = [self._parts.store.enable(each) for each in self._meant(action, name)]
+        store = self._parts.store
+        enabled = [store.enable(each) for each in self._meant(action, name)]
         if any(enabled):
             return {"receiver": shown, "enabled": True}
-        if name and getattr(entries.found(self._parts.store, _KIND, name).entry, "disable", False):
+        if name and getattr(entries.found(store, _KIND, name).entry, "disable", False):
             raise InvalidValue(
                 f"{name} is disabled by its own setting."
                 f" Enable it: tocsin target update {name} --enable"

@@ -13,6 +13,7 @@ from pipeline.remote.entries import RemoteEntries
 from pipeline.remote.notifications import RemoteNotifications
 from pipeline.remote.routes import RemoteRoutes
 from pipeline.remote.targets import RemoteTargets
+from pipeline.remote.trials import RemoteTrials
 
 
 class RemoteDesk:
@@ -50,6 +51,11 @@ class RemoteDesk:
     def as_code(self) -> RemoteAsCode:
         """Everything as files."""
         return RemoteAsCode(self._connection)
+
+    @cached_property
+    def trials(self) -> RemoteTrials:
+        """Alarms tried out on events."""
+        return RemoteTrials(self._connection)
 
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@
     schemas.py     what documents look like, for the OpenAPI description
     description.py  examples.py  target_schemas.py   what the description says besides
     references.py  what a question is about: an id, or an event that is sent along
-    alarms.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
+    alarms.py  trials.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -20,13 +20,15 @@ from flask_smorest import Api
 
 from pipeline import __version__
 from pipeline.api.docs import page
-from pipeline.api.v1 import alarms, as_code, entries, notifications, routes, targets
+from pipeline.api.v1 import alarms, as_code, entries, notifications, routes, targets, trials
 from pipeline.api.v1.blueprint import Blueprint
 from pipeline.api.v1.description import described, statuses
 from pipeline.api.v1.schemas import COMPONENTS
+from pipeline.api.v1.trial_schemas import COMPONENTS as OF_TRIALS
 
 BLUEPRINTS: tuple[Blueprint, ...] = (
     alarms.blueprint(),
+    trials.blueprint(),
     *entries.blueprints(),
     routes.blueprint(),
     *notifications.blueprints(),
@@ -39,7 +41,7 @@ def register(app: Flask) -> None:
     app.config.update(API_TITLE="Tocsin", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = _Api(app)
     of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
-    for name, schema in ChainMap(dict(COMPONENTS), *of_matters).items():
+    for name, schema in ChainMap(dict(COMPONENTS), dict(OF_TRIALS), *of_matters).items():
         api.spec.components.schema(name, schema=schema)
     # Those of targets are made of all types: only their names are needed until then.
     api.spec.components.schema("TargetIn", {})
