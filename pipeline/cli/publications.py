@@ -52,7 +52,7 @@ def list_(app: Application, output: Output, publisher: str | None, limit: int) -
     chosen: list[PublicationRecord] = []
     which: list[str] | list[None] = _named(app, publisher) if publisher else [None]
     for url in which:
-        chosen += app.store.publications(url, limit)
+        chosen += app.store.publications([url] if url else None, limit)
     output.rows(_COLUMNS, [tuple(_row(record).values()) for record in chosen[:limit]])
 
 

@@ -37,12 +37,14 @@ class TraitFilter:
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: of a type (a shell glob), generated from `since` to `until`, with traits."""
+    """Which events: of a type (a shell glob), generated from `since` to `until`, with traits,
+    that belong to one of the projects (`Event.project_id`); None: whatever they belong to."""
 
     event_type: str = "*"
     since: datetime | None = None
     until: datetime | None = None
     traits: tuple[TraitFilter, ...] = ()
+    projects: frozenset[str] | None = None
 
 
 class Comparison(NamedTuple):
@@ -80,6 +82,8 @@ def matches(wanted: EventFilter, event: Event) -> bool:
     if wanted.until is not None and event.generated > wanted.until:
         return False
     if not glob(wanted.event_type)(event.event_type):
+        return False
+    if wanted.projects is not None and event.project_id not in wanted.projects:
         return False
     return all(_has(event, trait) for trait in wanted.traits)
 
@@ -121,10 +125,13 @@ class ArchivedEvents(Protocol):
         Raises `InvalidValue` for a filter that makes no sense and an unknown marker.
         """
 
-    def archived_event(self, message_id: str) -> tuple[Event, datetime]:
+    def archived_event(
+        self, message_id: str, projects: frozenset[str] | None = None
+    ) -> tuple[Event, datetime]:
         """One event, and when it was kept; a unique beginning of its id is enough.
 
-        Raises `NotFound`, `Ambiguous`.
+        With `projects` among the events that belong to one of them. Raises `NotFound`,
+        `Ambiguous`.
         """
 
     def event_types(self, wanted: EventFilter) -> Sequence[EventType]:
