@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.cli.queries import SIGNS
+from pipeline.alarms.queries import SIGNS
 from pipeline.desk import Document
 
 _LEFT_OUT = ("digest",)

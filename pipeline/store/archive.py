@@ -7,7 +7,7 @@ The meaning of a comparison is that of alarms (`alarms.conditions`). Asked by `t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -33,6 +33,13 @@ class TraitFilter:
     op: str
     value: str
     type: str = ""
+
+
+def trait_filters(conditions: Iterable[Mapping[str, str]]) -> Iterator[TraitFilter]:
+    """What the conditions of a query (`alarms.queries`) ask for; `traits.` may be left out."""
+    for each in conditions:
+        name = each["field"].removeprefix("traits.")
+        yield TraitFilter(name, each["op"], each["value"], each["type"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,9 @@ class TestApplication:
             log=structlog.get_logger(),
         )
 
+    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
+        return [(None, "*", 3), ("p-1", "a.b", 2)]
+
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         self.replayed.append(rejected)
         return self.rejects

@@ -11,7 +11,7 @@ from pipeline.cli.archive import event
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 CREATE, DELETE = "compute.instance.create.end", "compute.instance.delete.end"
 
@@ -32,7 +32,7 @@ SHOWN = """\
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     """Two created instances and, a minute and an hour later, two deleted ones."""
     a = {"host": "compute-1", "vcpus": 4, "launched_at": NOON}
     store.keep_events(
@@ -49,7 +49,7 @@ def tocsin(store: SqlStore) -> Tocsin:
             ),
         ]
     )
-    return Tocsin(store, event)
+    return Tocsin(store, event, at=at)
 
 
 def listed(tocsin: Tocsin, *arguments: str) -> list[str]:
@@ -160,8 +160,8 @@ def test_unknown_types_and_traits_are_errors(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize("command", ["list", "types"])
-def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, command: str) -> None:
-    shown = Tocsin(store, event).run("event", command, "-f", "value")
+def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, at: At, command: str) -> None:
+    shown = Tocsin(store, event, at=at).run("event", command, "-f", "value")
     assert (shown.exit_code, shown.stdout) == (0, "")
     assert "Add the publisher store://" in shown.stderr
 

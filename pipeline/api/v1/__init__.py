@@ -3,6 +3,7 @@
     blueprint.py   how an operation is declared: its route, who may, what it takes and gives
     schemas.py     what documents look like, for the OpenAPI description
     alarms.py  entries.py
+    deliveries.py  intake.py  events.py  status.py  (kept_schemas.py: their documents)
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -14,11 +15,18 @@ from flask import Flask
 from flask_smorest import Api
 
 from pipeline import __version__
-from pipeline.api.v1 import alarms, entries
-from pipeline.api.v1.blueprint import Blueprint
+from pipeline.api.v1 import alarms, deliveries, entries, events, intake, status
+from pipeline.api.v1.blueprint import AnyText, Blueprint
 from pipeline.api.v1.schemas import COMPONENTS
 
-BLUEPRINTS: tuple[Blueprint, ...] = (alarms.blueprint(), *entries.blueprints())
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    alarms.blueprint(),
+    *entries.blueprints(),
+    *deliveries.blueprints(),
+    *intake.blueprints(),
+    events.blueprint(),
+    status.blueprint(),
+)
 
 
 def register(app: Flask) -> Api:
@@ -30,6 +38,8 @@ def register(app: Flask) -> Api:
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
+    app.url_map.converters["text"] = AnyText
+    app.url_map.merge_slashes = False
     api = _Api(app)
     for name, schema in COMPONENTS.items():
         api.spec.components.schema(name, schema=schema)

@@ -21,6 +21,7 @@ from flask import Response, g, jsonify, request
 from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
 
 from pipeline.access import Permission
 from pipeline.desk import LocalDesk, Page
@@ -36,6 +37,13 @@ _IF_MATCH = {
     "description": "The digest that the change was made from, in quotes; 412 if it has changed.",
 }
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The digest, in quotes."}}
+
+
+class AnyText(BaseConverter):
+    """The rest of a path, whatever it holds: `<text:name>`, for ids that others made."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 class _Parser(FlaskParser):
@@ -167,6 +175,6 @@ def _if_match() -> str | None:
 def _page(page: Page) -> dict[str, Any]:
     following = None
     if page.marker is not None:
-        arguments = {**request.args.to_dict(), "marker": page.marker}
-        following = f"{request.path}?{urlencode(arguments)}"
+        given = [pair for pair in request.args.items(multi=True) if pair[0] != "marker"]
+        following = f"{request.path}?{urlencode([*given, ('marker', page.marker)])}"
     return {"items": list(page.items), "next": following}

@@ -14,6 +14,7 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
 from pipeline.desk.base import MOST_AT_ONCE
+from pipeline.desk.choices import DeadLettersToPurge, DeadLettersToReplay, Ids, PublicationsChoice
 from pipeline.targets import check_action
 
 _DEFAULT_LIMIT = 100
@@ -24,11 +25,15 @@ def about(text: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"description": text, **more}}
 
 
-class PageQuery(Schema):
-    """Which part of a list."""
+class Query(Schema):
+    """The arguments of a query, and no others."""
 
     class Meta:
         unknown = RAISE
+
+
+class PageQuery(Query):
+    """Which part of a list."""
 
     limit = fields.Integer(
         load_default=_DEFAULT_LIMIT,
@@ -145,5 +150,9 @@ COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "AlarmsIn": AlarmsIn,
     "EntryIn": EntryIn,
     "State": StateDocument,
+    "RejectedEventsToReplay": Ids,
+    "DeadLettersToReplay": DeadLettersToReplay,
+    "DeadLettersToPurge": DeadLettersToPurge,
+    "PublicationsChoice": PublicationsChoice,
 }
 """Those that are named by what refers to them."""
