@@ -1,7 +1,7 @@
-"""Shell completion: of alarms, deliveries, targets, events and the like, from the store.
+"""Shell completion: of alarms, deliveries, targets, events and the like, which the desk knows.
 
-click completes commands and options by itself. Completion never fails: without settings or a
-database it offers nothing. Used as `shell_complete=` by the commands.
+click completes commands and options by itself. Completion never fails: without settings, or where
+neither database nor server answers, it offers nothing. Used as `shell_complete=` by the commands.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from pipeline.dispatch.references import word
+from pipeline.desk import Desk
+from pipeline.desk.kept import DeliveryFilter
 from pipeline.errors import TocsinError
-from pipeline.masking import mask_url
 from pipeline.store.archive import EventFilter
 from pipeline.targets import fields_of, types
 
-_MOST = 50
+_MOST, _LOOKED_AT = 50, 100
 _SHELLS = ("bash", "zsh", "fish")
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def _completing(offers: Callable[[Any, str], Iterable[tuple[str, str]]]) -> Complete:
-    """A `shell_complete` function out of one that yields (value, help) from a store."""
+def _completing(offers: Callable[[Desk, str], Iterable[tuple[str, str]]]) -> Complete:
+    """A `shell_complete` function out of one that yields (value, help) from a desk."""
 
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         try:
-            offered = list(offers(_application(ctx).store, incomplete))
-        except TocsinError:
+            offered = list(offers(_application(ctx).desk, incomplete))
+        except (TocsinError, click.ClickException):
             return []
         fitting = [(value, help) for value, help in offered if value.startswith(incomplete)]
         return [CompletionItem(value, help=help) for value, help in fitting[:_MOST]]
@@ -44,63 +44,71 @@ def _application(ctx: click.Context) -> Any:
     """What the root group would have made: while completing, click does not invoke it."""
     root = ctx.find_root()
     if root.obj is None:
-        from pipeline.app import Application  # Here, since no command of ours needs it otherwise.
+        from pipeline.cli.opening import application  # Here, since commands are handed theirs.
 
-        root.obj = Application(root.params.get("config_path"))
+        root.obj = application(**{name: root.params.get(name) for name in _GIVEN})
     return root.obj
 
 
+_GIVEN = ("config_path", "server", "token")
+
+
 @_completing
-def alarms(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def alarms(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """Names; ids as well once something is typed that no name begins with."""
-    found = store.search(sort=(("name", "asc"),))
-    names = [(alarm.name, alarm.description) for alarm in found]
+    found = desk.alarms.search(sort=(("name", "asc"),)).items
+    names = [(alarm["name"], alarm["description"]) for alarm in found]
     if any(name.startswith(incomplete) for name, _ in names):
         return names
-    return [(alarm.alarm_id, alarm.name) for alarm in found]
+    return [(alarm["alarm_id"], alarm["name"]) for alarm in found]
 
 
 @_completing
-def deliveries(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def deliveries(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest deliveries."""
-    return [(one.delivery_id, f"{one.state} {one.alarm_name}") for one in store.deliveries()]
+    found = desk.deliveries.search(DeliveryFilter(), _LOOKED_AT).items
+    return [(one["delivery_id"], f"{one['state']} {one['alarm_name']}") for one in found]
 
 
 @_completing
-def dead_letters(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def dead_letters(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest dead letters."""
-    return [(one.delivery_id, one.alarm_name) for one in store.deliveries(state="dead")]
+    found = desk.dead_letters.search(DeliveryFilter(), _LOOKED_AT).items
+    return [(one["delivery_id"], one["alarm_name"]) for one in found]
 
 
 @_completing
-def rejected_events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def rejected_events(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest rejected events."""
-    return [(one.rejected_id, one.reason) for one in store.rejected()]
+    found = desk.rejected_events.search(_LOOKED_AT).items
+    return [(one["rejected_id"], one["reason"]) for one in found]
 
 
 @_completing
-def publications(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def publications(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The oldest publications."""
-    return [(one.publication_id, mask_url(one.publisher)) for one in store.publications()]
+    found = desk.publications.search(limit=_LOOKED_AT).items
+    return [(one["publication_id"], one["publisher"]) for one in found]
 
 
 @_completing
-def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def events(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest events of the archive."""
-    return [(one.message_id, one.event_type) for one in store.events(EventFilter())]
+    found = desk.events.search(EventFilter(), _LOOKED_AT).items
+    return [(one["message_id"], one["event_type"]) for one in found]
 
 
 def entries(kind: str) -> Complete:
     """The names of all targets, groups, filters or matchers."""
-    return _completing(lambda store, incomplete: _entries(store, (kind,)))
+    return _completing(lambda desk, incomplete: _entries(desk, (kind,)))
 
 
-def _entries(store: Any, kinds: Sequence[str]) -> Iterable[tuple[str, str]]:
-    entries = [stored.entry for stored in store.entries()]
-    return [(entry.name, entry.comment) for entry in entries if word(entry) in kinds]
+def _entries(desk: Desk, kinds: Sequence[str]) -> Iterable[tuple[str, str]]:
+    found = (entry for kind in kinds for entry in desk.entries.listed(kind))
+    return sorted((entry["name"], entry.get("comment", "")) for entry in found)
 
 
-receivers = _completing(lambda store, incomplete: _entries(store, ("target", "group")))
+receivers = _completing(lambda desk, incomplete: _entries(desk, ("target", "group")))
 
 
 def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -138,14 +146,14 @@ def target_options(
 
 
 def _type_of(ctx: click.Context, name: str) -> str:
-    return str(getattr(_application(ctx).store.entry(name).entry, "type", ""))
+    return str(_application(ctx).desk.entries.found("target", name)["type"])
 
 
 @_completing
-def event_types(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def event_types(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The types of the events in the archive."""
-    types = store.event_types(EventFilter())
-    return [(one.event_type, f"{one.events} events") for one in types]
+    types = desk.events.types(EventFilter())
+    return [(one["event_type"], f"{one['events']} events") for one in types]
 
 
 @click.command()

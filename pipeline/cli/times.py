@@ -23,14 +23,14 @@ def shown(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
-def of_document(text: str | None) -> datetime | None:
+def of_document(text: str) -> datetime:
     """The time that a document has as text (`pipeline.times.plain`)."""
-    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def told(text: str | None) -> str | None:
     """A document's time for people."""
-    return shown(of_document(text))
+    return shown(of_document(text)) if text else None
 
 
 class _Moment(click.ParamType[datetime]):
