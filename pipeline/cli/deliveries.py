@@ -12,6 +12,7 @@ from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.desk import Desk, Document
 from pipeline.desk.kept import DeliveryFilter
+from pipeline.masking import MASK
 from pipeline.notification import OUTCOME_NAMES
 
 STATES = ("pending", "delivered", "dead", "digested")
@@ -27,6 +28,17 @@ COLUMNS = (
 )
 
 
+def whole_action(_: Any, __: Any, action: str | None) -> str | None:
+    """An action that deliveries are chosen by. One that was copied from a list may lack its
+    secrets, and would find nothing."""
+    if action and MASK in action:
+        raise click.BadParameter(
+            f"{action} is without its secrets, which nothing is found by. Give the action as the"
+            " alarm has it; or choose by ids, times or, in a list, --receiver."
+        )
+    return action
+
+
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which deliveries are chosen from a list."""
     options = (
@@ -34,7 +46,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only of this alarm: its id or name."),
         click.option("--event", metavar="MESSAGE_ID",
                      help="Only those that this event caused."),
-        click.option("--action", metavar="URL", help="Only to this action, as the alarm has it."),
+        click.option("--action", metavar="URL", callback=whole_action,
+                     help="Only to this action, as the alarm has it."),
         click.option("--receiver", metavar="URL",
                      help="Only to this server, whatever the path: https://host:port."),
         click.option("--outcome", type=click.Choice(OUTCOME_NAMES),
