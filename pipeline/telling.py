@@ -56,6 +56,7 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._is_fed = False
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -90,6 +91,7 @@ class Telling:
 
     def feed(self, *, with_secrets: bool) -> RoutingFeed:
         """What keeps the routing true to the store; `with_secrets` for who delivers."""
+        self._is_fed = True
         return RoutingFeed(
             self._store(),
             self.live,
@@ -99,7 +101,10 @@ class Telling:
         )
 
     def load(self) -> None:
-        """Read the routing once, for a command; a process follows it by `feed`."""
+        """Read the routing once, for a command. A process follows it by `feed`, with secrets where
+        it delivers."""
+        if self._is_fed:
+            return
         found = self._store().routing_after(self.live.revision, with_secrets=False)
         if found is not None:
             self.live.load(found.revision, found.entries, found.unreadable)
