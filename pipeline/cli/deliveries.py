@@ -11,8 +11,9 @@ from pipeline.cli import completion, times
 from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
 from pipeline.desk import Desk, Document
+from pipeline.desk.choices import check_whole
 from pipeline.desk.kept import DeliveryFilter
-from pipeline.masking import MASK
+from pipeline.errors import InvalidValue
 from pipeline.notification import OUTCOME_NAMES
 
 STATES = ("pending", "delivered", "dead", "digested")
@@ -29,13 +30,11 @@ COLUMNS = (
 
 
 def whole_action(_: Any, __: Any, action: str | None) -> str | None:
-    """An action that deliveries are chosen by. One that was copied from a list may lack its
-    secrets, and would find nothing."""
-    if action and MASK in action:
-        raise click.BadParameter(
-            f"{action} is without its secrets, which nothing is found by. Give the action as the"
-            " alarm has it; or choose by ids, times or, in a list, --receiver."
-        )
+    """An action that deliveries are chosen by. Refused before anything is asked."""
+    try:
+        check_whole(action)
+    except InvalidValue as error:
+        raise click.BadParameter(str(error)) from error
     return action
 
 

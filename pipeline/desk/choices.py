@@ -16,6 +16,7 @@ from marshmallow.validate import Equal, Length
 from pipeline.alarms.schema import flat
 from pipeline.desk.base import MOST_AT_ONCE
 from pipeline.errors import InvalidValue
+from pipeline.masking import MASK
 from pipeline.strict_schema import StrictSchema
 
 _WAYS = ("ids", "all")
@@ -67,6 +68,17 @@ class PublicationsChoice(Choice):
     )
 
 
+def check_whole(action: str | None) -> None:
+    """Raise `InvalidValue` for an action that lacks its secrets, as one that was copied from a
+    list: it would find nothing."""
+    if action and MASK in action:
+        raise InvalidValue(
+            f"{action} is without its secrets, which nothing is found by. Give the action as the "
+            "alarm has it; or choose by ids, times or, in a list, by receiver.",
+            "action",
+        )
+
+
 def chosen(which: Mapping[str, Any], schema: type[Ids]) -> dict[str, Any]:
     """What the document says, checked. Raises `InvalidValue` with all that is wrong."""
     known = schema()
@@ -83,4 +95,5 @@ def chosen(which: Mapping[str, Any], schema: type[Ids]) -> dict[str, Any]:
         every = ", or all" if "all" in known.fields else ""
         more = " They exclude each other." if ways else ""
         raise InvalidValue(f"Say which: ids{others}{every}.{more}", "ids")
+    check_whole(found.get("action"))
     return found

@@ -14,7 +14,7 @@ from pipeline import dispatch
 from pipeline.access import Caller, Permission
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.base import Document, Page, Parts
-from pipeline.desk.choices import DeadLettersToPurge, DeadLettersToReplay, chosen
+from pipeline.desk.choices import DeadLettersToPurge, DeadLettersToReplay, check_whole, chosen
 from pipeline.desk.kept import DeliveryFilter
 from pipeline.desk.paging import one_more, page
 from pipeline.errors import InvalidValue, NotFound
@@ -46,6 +46,7 @@ class LocalDeliveries:
     ) -> Page:
         """Deliveries, the newest first."""
         self._caller.require(Permission.AUDIT)
+        check_whole(wanted.action)
         found = self._parts.store.deliveries(
             state=wanted.state,
             alarm_id=self._alarm_id(wanted.alarm),

@@ -11,7 +11,7 @@ returns a document, a page, or None for 204.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
@@ -68,13 +68,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         body: str = "",
         query: type[Schema] | None = None,
         digest: bool = False,
+        problems: Collection[int] = (),
     ) -> Callable[[View], View]:
-        """Declare an operation; `permission` is what the desk will ask for."""
+        """Declare an operation; `permission` is what the desk will ask for, `problems` are
+        statuses that follow from nothing else that is declared."""
         status = status or (_OK if gives else _NO_CONTENT)
 
         def decorate(view: View) -> View:
             wrapped = _answering(view, status, body=bool(body), digest=digest)
-            wrapped = _described(self, wrapped, permission, gives, status, body, digest, rule)
+            codes = sorted({*_problems(rule, body, digest), *problems})
+            wrapped = _described(self, wrapped, permission, gives, status, body, digest, codes)
             if query is not None:
                 wrapped = self.arguments(query, location="query", as_kwargs=False)(wrapped)
             self.route(rule, methods=[method])(wrapped)
@@ -118,7 +121,7 @@ def _described(
     status: int,
     body: str,
     digest: bool,
-    rule: str,
+    problems: Sequence[int],
 ) -> View:
     """The view with what the OpenAPI description says of it."""
     described: dict[str, Any] = {"x-permission": str(permission), "security": [{"token": []}]}
@@ -135,19 +138,18 @@ def _described(
     headers = _ETAG if digest else None
     view = blueprint.alt_response(status, success=True, headers=headers, **shown)(view)
     problem = {"$ref": "#/components/schemas/Problem"}
-    for code in _problems(rule, body, digest):
+    for code in problems:
         view = blueprint.alt_response(
             code, schema=problem, content_type="application/problem+json"
         )(view)
     return view
 
 
-def _problems(rule: str, body: str, digest: bool) -> list[int]:
+def _problems(rule: str, body: str, digest: bool) -> Sequence[int]:
     found = [400, 401, 403, 429, 503]
     found += [404] if _PART_OF_PATH.search(rule) else []
     found += [409, 413, 415] if body else []
-    found += [409, 412] if digest else []
-    return sorted(set(found))
+    return found + ([409, 412] if digest else [])
 
 
 def sent_object() -> Mapping[str, Any]:

@@ -48,7 +48,12 @@ def _deliveries() -> Blueprint:
     )
 
     @deliveries.operation(
-        "GET", "/v1/deliveries", Permission.AUDIT, query=_DeliveriesQuery, gives=_Deliveries
+        "GET",
+        "/v1/deliveries",
+        Permission.AUDIT,
+        query=_DeliveriesQuery,
+        gives=_Deliveries,
+        problems=(404, 409),
     )
     def list_deliveries(query: Mapping[str, Any]) -> Page:
         """List deliveries, the newest first"""
@@ -80,7 +85,12 @@ def _dead_letters() -> Blueprint:
     )
 
     @dead.operation(
-        "GET", "/v1/dead-letters", Permission.AUDIT, query=_DeadLettersQuery, gives=_Deliveries
+        "GET",
+        "/v1/dead-letters",
+        Permission.AUDIT,
+        query=_DeadLettersQuery,
+        gives=_Deliveries,
+        problems=(404, 409),
     )
     def list_dead_letters(query: Mapping[str, Any]) -> Page:
         """List dead letters, the newest first"""
@@ -97,6 +107,7 @@ def _dead_letters() -> Blueprint:
         Permission.MANAGE,
         body="DeadLettersToReplay",
         gives=CountOut,
+        problems=(404,),
     )
     def replay_dead_letters(body: Mapping[str, Any]) -> Document:
         """Make dead letters due again, their actions enabled"""
@@ -108,6 +119,7 @@ def _dead_letters() -> Blueprint:
         Permission.MODIFY,
         body="DeadLettersToPurge",
         gives=CountOut,
+        problems=(404,),
     )
     def purge_dead_letters(body: Mapping[str, Any]) -> Document:
         """Delete dead letters for good"""

@@ -67,7 +67,13 @@ def _add_events(events: Blueprint) -> None:
         )
         return desk().events.search(wanted, query["limit"], query["marker"])
 
-    @events.operation("GET", "/v1/events/<text:event>", Permission.AUDIT, gives=ArchivedEventOut)
+    @events.operation(
+        "GET",
+        "/v1/events/<text:event>",
+        Permission.AUDIT,
+        gives=ArchivedEventOut,
+        problems=(409,),
+    )
     def show_event(event: str) -> Document:
         """Show an event, by a unique beginning of its message id"""
         return desk().events.find(event)
@@ -92,6 +98,7 @@ def _add_summaries(events: Blueprint) -> None:
         Permission.AUDIT,
         query=TraitsQuery,
         gives=page_of(TraitOut, "Traits"),
+        problems=(404,),
     )
     def list_event_traits(query: Mapping[str, Any]) -> Page:
         """List the traits of the newest events of a type, or the values of one trait"""

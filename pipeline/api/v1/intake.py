@@ -48,7 +48,11 @@ def _rejected_events() -> Blueprint:
         return desk().rejected_events.search(query["limit"], query["marker"])
 
     @rejected.operation(
-        "GET", "/v1/rejected-events/<rejected>", Permission.AUDIT, gives=WholeRejectedEventOut
+        "GET",
+        "/v1/rejected-events/<rejected>",
+        Permission.AUDIT,
+        gives=WholeRejectedEventOut,
+        problems=(409,),
     )
     def show_rejected_event(rejected: str) -> Document:
         """Show a rejected event with its body, by a unique beginning of its id"""
@@ -60,6 +64,7 @@ def _rejected_events() -> Blueprint:
         Permission.MANAGE,
         body="RejectedEventsToReplay",
         gives=ReplayedOut,
+        problems=(404,),
     )
     def replay_rejected_events(body: Mapping[str, Any]) -> Document:
         """Take rejected events in again, as the definitions are now"""
@@ -87,7 +92,11 @@ def _publications() -> Blueprint:
         return desk().publications.search(query["publisher"], query["limit"], query["marker"])
 
     @publications.operation(
-        "GET", "/v1/publications/<publication>", Permission.AUDIT, gives=WholePublicationOut
+        "GET",
+        "/v1/publications/<publication>",
+        Permission.AUDIT,
+        gives=WholePublicationOut,
+        problems=(409,),
     )
     def show_publication(publication: str) -> Document:
         """Show a publication with its events, by a unique beginning of its id"""
@@ -99,6 +108,7 @@ def _publications() -> Blueprint:
         Permission.MANAGE,
         body="PublicationsChoice",
         gives=CountOut,
+        problems=(404,),
     )
     def replay_publications(body: Mapping[str, Any]) -> Document:
         """Have publications tried now, by the listeners that run"""
@@ -110,6 +120,7 @@ def _publications() -> Blueprint:
         Permission.MODIFY,
         body="PublicationsChoice",
         gives=CountOut,
+        problems=(404,),
     )
     def purge_publications(body: Mapping[str, Any]) -> Document:
         """Delete publications for good, their events too"""
