@@ -4,8 +4,11 @@
     local.py      the desk on the database of this machine
     alarms.py     alarms: made, found, changed, deleted; their states and histories
     entries.py    targets, groups, filters and matchers
-    kept.py       the protocols of what is kept, carried out in
-    deliveries.py  rejected.py  publications.py  events.py  status.py
+    kept.py       protocols of what is kept: deliveries, dead letters, rejected events,
+                  publications, the archive, the state of the whole
+    deliveries.py  rejected.py  publications.py  events.py  status.py    these, carried out
+    choices.py    documents that say which ones are meant
+    paging.py     parts of lists
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

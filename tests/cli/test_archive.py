@@ -168,3 +168,16 @@ def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, at: At, command: 
 
 def test_an_archive_that_is_not_empty_says_nothing_where_nothing_is_found(tocsin: Tocsin) -> None:
     assert listed(tocsin, "--type", "image.*") == []
+
+
+def test_floats_that_json_cannot_say_are_shown_as_they_are(
+    tocsin: Tocsin, store: SqlStore
+) -> None:
+    floats = {"nothing": float("nan"), "much": float("inf"), "little": float("-inf"), "x": 1.5}
+    store.keep_events([an_event(message_id="ee55", event_type="a.b", **floats)])
+
+    shown = json.loads(tocsin("event", "show", "ee55", "-f", "json"))
+    assert [repr(value) for _, _, value in shown["traits"]] == ["nan", "inf", "-inf", "1.5"]
+    assert "nothing (float): nan" in tocsin("event", "show", "ee55")
+    assert tocsin("event", "traits", "a.b", "much", "-f", "value") == "inf 1\n"
+    assert "x,float,1,1,1.5" in tocsin("event", "traits", "a.b", "-f", "csv", "--quote", "none")

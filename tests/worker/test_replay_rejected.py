@@ -14,10 +14,12 @@ import pytest
 import requests
 
 from pipeline.app import Application
+from pipeline.dispatch import TargetEntry
 from pipeline.errors import ConfigError, StoreUnavailable
 from pipeline.store.archive import EventFilter
 from pipeline.store.base import RejectedEvent
 from pipeline.store.database import Database
+from pipeline.store.routing import Create
 
 from builders import NOON, an_alarm
 from processes import TocsinProcess
@@ -158,3 +160,18 @@ def test_a_process_that_listens_replays_on_the_alarms_that_it_follows(
     assert [one.rejected_id for one in application.store.rejected()] == ["r-2"]
     assert costly.json()["items"]
     assert len(loads) == 1
+
+
+def test_what_a_process_follows_is_not_loaded_beside_it(application: Application) -> None:
+    """Loaded for planning, targets are without their secrets: a notifier could not deliver."""
+    feed = application.telling.feed(with_secrets=True)
+    feed.load()
+    hook = TargetEntry("hook", "gotify", {"server": "https://g.example"}, {"token": "s3cret"})
+    application.store.change_entries([Create(hook)])
+
+    assert application.replay_rejected(REJECTED) is None
+    assert "hook" not in application.telling.live.routing.targets
+
+    feed.refresh()
+    assert application.replay_rejected(REJECTED) is None
+    assert application.telling.live.target("hook").secrets == {"token": "s3cret"}
