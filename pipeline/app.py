@@ -9,6 +9,7 @@ from __future__ import annotations
 import getpass
 import os
 import signal
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -25,11 +26,11 @@ from pipeline.access import LOCAL
 from pipeline.alarms.live import LiveAlarms
 from pipeline.check import check
 from pipeline.desk import LocalDesk
-from pipeline.errors import ConfigError, InvalidValue, Problem
+from pipeline.errors import ConfigError, InvalidValue, Problem, StoreUnavailable
 from pipeline.feed import AlarmFeed
 from pipeline.health import DIRECTORY_VARIABLE
 from pipeline.kinds import Kinds
-from pipeline.listeners.base import Message
+from pipeline.listeners.base import Stopped
 from pipeline.listeners.bus import BusListener
 from pipeline.listeners.http import HttpListener
 from pipeline.listeners.rabbitmq import RabbitmqListener
@@ -42,7 +43,8 @@ from pipeline.process import Part, Process
 from pipeline.pruner import Pruner
 from pipeline.publishers import Publishers, from_url
 from pipeline.publishers.base import Archive, Tools
-from pipeline.reload import FileWatch
+from pipeline.reload import FileWatch, file_stamps
+from pipeline.replaying import Replaying
 from pipeline.republisher import Republisher
 from pipeline.routing import Routes, load_routes
 from pipeline.secrets import KeyFile, KeyFileSealer, Sources
@@ -79,6 +81,14 @@ class Application:
         self.worker_number: int | None = None
         """Which of several workers this process is, where it is one; its log lines say so."""
         self._outside: Outside | None = None
+        self._followed: tuple[LiveAlarms, Callable[[], None]] | None = None
+        """The alarms of the worker that listens here, and what wakes the notifier."""
+        self._replaying = Replaying(
+            self._start_replaying,
+            lambda: self.configuration()[:2],
+            lambda: file_stamps([self.settings.normalise.file, self.settings.routing.file]),
+        )
+        self._costly_turn = threading.Lock()
 
     @cached_property
     def loaded(self) -> LoadedSettings:
@@ -214,10 +224,21 @@ class Application:
 
     def worker(self, wake: Callable[[], None] = nobody) -> tuple[Worker, AlarmFeed]:
         """A worker, with all alarms loaded, and the feed that keeps them true to the store."""
-        normaliser, routes, _ = self.configuration()
         alarms = LiveAlarms()
         feed = self._feed(alarms)
-        worker = Worker(
+        worker = self._worker(alarms, wake, self._observer)
+        feed.load()
+        self.telling.load()
+        if self._outside:
+            self._outside.show_alarms(alarms, lambda: worker.unconvertible)
+        self._followed = alarms, wake
+        return worker, feed
+
+    def _worker(
+        self, alarms: LiveAlarms, wake: Callable[[], None], observer: Observer | None
+    ) -> Worker:
+        normaliser, routes, _ = self.configuration()
+        return Worker(
             normaliser=normaliser,
             routes=routes,
             sinks=self.sinks,
@@ -226,16 +247,10 @@ class Application:
             clock=self.clock,
             log=self._log,
             wake=wake,
-            observer=self._observer,
+            observer=observer,
             tracing=self.tracing,
             planner=self.telling.planner,
         )
-        feed.load()
-        if self.telling.live.revision < 0:  # a command, not a process that follows
-            self.telling.load()
-        if self._outside:
-            self._outside.show_alarms(alarms, lambda: worker.unconvertible)
-        return worker, feed
 
     def _feed(self, alarms: LiveAlarms) -> AlarmFeed:
         seconds = self.settings.alarms.refresh_seconds
@@ -257,32 +272,41 @@ class Application:
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         """Take a rejected event in again; the reason, if it is rejected again."""
-        worker, feed = self._replaying
-        feed.refresh()
-        self.telling.load()
-        message = Message(
-            rejected.body, rejected.content_type, rejected.headers or None, rejected.source
-        )
-        if reason := worker.understand(message):
-            return reason
-        rejected_before = worker.tally.rejected
-        decisions = worker.decide([message])
-        if decisions is not None:
-            worker.commit(decisions)
-        if worker.tally.rejected > rejected_before:
-            return "it could not be recorded; the log says why"
-        return None
+        return self._replaying.take_in(rejected)
 
-    @cached_property
-    def _replaying(self) -> tuple[Worker, AlarmFeed]:
-        """One for all rejected events that a command takes in: it holds every alarm."""
-        return self.worker()
+    def _start_replaying(self) -> tuple[Worker, Callable[[], None]]:
+        """A worker for rejected events. Where this process listens, on the alarms that it follows;
+        else on alarms of its own, which are looked after with each event."""
+        if self._followed:
+            return self._worker(*self._followed, observer=None), nobody
+        alarms = LiveAlarms()
+        feed = self._loaded_once(alarms)
+
+        def refresh() -> None:
+            feed.refresh()
+            self.telling.load()
+
+        return self._worker(alarms, nobody, observer=None), refresh
+
+    def _loaded_once(self, alarms: LiveAlarms) -> AlarmFeed:
+        """The feed that has loaded them, and did not wait for a store that is away. Raises
+        `StoreUnavailable`."""
+        feed = self._feed(alarms)
+        feed.stop()
+        try:
+            feed.load()
+        except Stopped as error:
+            raise StoreUnavailable("the alarms cannot be loaded; the log says why") from error
+        return feed
 
     def costly_alarms(self) -> list[tuple[str | None, str, int]]:
         """What can cost most to match: (project or None for all, event type, alarms scanned)."""
-        alarms = LiveAlarms()
-        self._feed(alarms).load()
-        return alarms.costly()
+        with self._costly_turn:
+            if self._followed:
+                return self._followed[0].costly()
+            alarms = LiveAlarms()
+            self._loaded_once(alarms)
+            return alarms.costly()
 
     # --- processes ---------------------------------------------------------------------------
 

@@ -62,7 +62,12 @@ class FileWatch:
             self._on_change()
 
     def _stamps(self) -> list[_Stamp | None]:
-        return [_stamp(path) for path in self._paths]
+        return file_stamps(self._paths)
+
+
+def file_stamps(paths: Sequence[str | Path]) -> list[_Stamp | None]:
+    """What tells these states of the files from others."""
+    return [_stamp(Path(path)) for path in paths]
 
 
 def _stamp(path: Path) -> _Stamp | None:

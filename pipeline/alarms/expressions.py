@@ -1,7 +1,7 @@
 """`alarm list --query "severity=critical and not (name=~disk or state!=alarm)"` → a predicate.
 
 Pure: parses the expression language of `aodh alarm list --query` (alarms 29) and decides about
-one alarm at a time. Not the conditions of an event rule; those are `pipeline.cli.queries`.
+one alarm at a time. Not the conditions of an event rule; those are `pipeline.alarms.queries`.
 
     expression  =  term { "or" term }              term   =  factor { "and" factor }
     factor      =  "not" factor | "(" expression ")" | field operator value

@@ -12,8 +12,8 @@ from typing import Any
 
 import click
 
+from pipeline.alarms import queries
 from pipeline.alarms.alarm import Severity, State
-from pipeline.cli import queries
 from pipeline.errors import InvalidValue
 
 _LISTS = ("alarm_actions", "ok_actions", "insufficient_data_actions")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import click
 
-from pipeline.cli import completion, queries, times
-from pipeline.cli.base import Application, pass_application
+from pipeline.alarms import queries
+from pipeline.cli import completion, times
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.errors import InvalidValue, NotFound
+from pipeline.desk import Desk, Document
+from pipeline.desk.events import event_of
+from pipeline.errors import InvalidValue
 from pipeline.event import Event, TraitValue
-from pipeline.registry import did_you_mean, one_of
-from pipeline.store.archive import EventFilter, TraitFilter
+from pipeline.store.archive import EventFilter, TraitFilter, trait_filters
 from pipeline.times import plain
 
 _COLUMNS = ("message_id", "event_type", "generated", "traits")
@@ -46,9 +47,9 @@ def event() -> None:
     """
 
 
-def _explain_empty(app: Application) -> None:
+def _explain_empty(desk: Desk) -> None:
     """Who finds nothing may not know that nothing is kept unless that is asked for."""
-    if not app.store.events(EventFilter(), 1):
+    if not desk.events.search(EventFilter(), 1).items:
         click.echo(
             "The archive is empty. Add the publisher store:// to a sink of the pipelines file.",
             err=True,
@@ -79,9 +80,9 @@ def _explain_empty(app: Application) -> None:
     "--marker", metavar="MESSAGE_ID", help="Go on after this event, the last that was shown."
 )
 @output_options
-@pass_application
+@pass_desk
 def list_(
-    app: Application,
+    desk: Desk,
     output: Output,
     traits: Sequence[str],
     limit: int,
@@ -101,17 +102,17 @@ def list_(
       tocsin event list --limit 50 --marker 4fd53957-38d6-4ed4-9d7d-05924e45b7a2
     """
     chosen = EventFilter(traits=tuple(_trait_filters(traits)), **wanted)
-    found = app.store.events(chosen, limit, marker)
-    output.rows(_COLUMNS, [_row(one) for one in found])
-    if not found:
-        _explain_empty(app)
+    found = desk.events.search(chosen, limit, marker)
+    output.rows(_COLUMNS, [_row(event_of(one)) for one in found.items])
+    if not found.items:
+        _explain_empty(desk)
 
 
 @event.command()
 @click.argument("message_id", shell_complete=completion.events)
 @output_options
-@pass_application
-def show(app: Application, output: Output, message_id: str) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, message_id: str) -> None:
     """Show one event. A unique beginning of its id is enough.
 
     \b
@@ -119,19 +120,19 @@ def show(app: Application, output: Output, message_id: str) -> None:
       tocsin event show 4fd53957
       tocsin event show 4fd53957 -c raw -f value
     """
-    one, received_at = app.store.archived_event(message_id)
-    raw = dict(one.raw)
+    found = desk.events.find(message_id)
+    one, raw = event_of(found), found["raw"]
     output.one(
         {
             "message_id": one.message_id,
             "event_type": one.event_type,
             "generated": times.shown(one.generated),
-            "received_at": times.shown(received_at),
+            "received_at": times.told(found["received_at"]),
             "traits": Shown(
                 one.as_dict()["traits"],
                 "\n".join(f"{k} ({_kind(one, k)}): {_text(v)}" for k, v in one.values.items()),
             ),
-            "raw": Shown(raw, json.dumps(raw, indent=2, default=str) if raw else ""),
+            "raw": Shown(raw, json.dumps(raw, indent=2) if raw else ""),
         }
     )
 
@@ -140,9 +141,9 @@ def show(app: Application, output: Output, message_id: str) -> None:
 @click.argument("glob", default="*", shell_complete=completion.event_types)
 @_time_options
 @output_options
-@pass_application
+@pass_desk
 def types(
-    app: Application, output: Output, glob: str, since: datetime | None, until: datetime | None
+    desk: Desk, output: Output, glob: str, since: datetime | None, until: datetime | None
 ) -> None:
     """List the types of the events, with how many there are.
 
@@ -151,13 +152,16 @@ def types(
       tocsin event types
       tocsin event types 'compute.*' --since 1d
     """
-    rows = app.store.event_types(EventFilter(glob, since, until))
+    found = desk.events.types(EventFilter(glob, since, until))
     output.rows(
         _TYPE_COLUMNS,
-        [(name, n, times.shown(first), times.shown(last)) for name, n, first, last in rows],
+        [
+            (one["event_type"], one["events"], times.told(one["first"]), times.told(one["last"]))
+            for one in found
+        ],
     )
-    if not rows:
-        _explain_empty(app)
+    if not found:
+        _explain_empty(desk)
 
 
 @event.command()
@@ -172,9 +176,9 @@ def types(
     help="Look at the newest so many events.",
 )
 @output_options
-@pass_application
+@pass_desk
 def traits(
-    app: Application,
+    desk: Desk,
     output: Output,
     event_type: str,
     name: str | None,
@@ -191,28 +195,20 @@ def traits(
       tocsin event traits compute.instance.create.end
       tocsin event traits compute.instance.create.end host --since 1d
     """
-    found = app.store.events(EventFilter(event_type, since, until), limit)
-    if not found:
-        raise NotFound(_none_of(app, event_type))
-    counted = _counted(found)
+    found = desk.events.traits(event_type, name, since, until, limit)
     if name is None:
-        output.rows(_TRAIT_COLUMNS, [_trait_row(key, seen) for key, seen in counted.items()])
-        return
-    seen = {value: n for (key, _), values in counted.items() if key == name
-            for value, n in values.items()}  # fmt: skip
-    if not seen:
-        known = sorted({key for key, _ in counted})
-        raise NotFound(f"no {event_type} has the trait {name!r}. {one_of(name, known)}")
-    most_first = sorted(seen.items(), key=lambda item: (-item[1], str(item[0])))
-    output.rows(_VALUE_COLUMNS, [(_text(value), n) for value, n in most_first])
+        output.rows(_TRAIT_COLUMNS, map(_trait_row, found))
+    else:
+        output.rows(
+            _VALUE_COLUMNS,
+            [(_told(each["type"], each["value"]), each["events"]) for each in found],
+        )
 
 
 def _trait_filters(texts: Iterable[str]) -> Iterable[TraitFilter]:
     """What the --trait options ask for, in the grammar of an alarm's query."""
     for text in texts:
-        for condition in _conditions(text):
-            name = condition["field"].removeprefix("traits.")
-            yield TraitFilter(name, condition["op"], condition["value"], condition["type"])
+        yield from trait_filters(_conditions(text))
 
 
 def _conditions(text: str) -> Sequence[Mapping[str, str]]:
@@ -230,24 +226,9 @@ def _row(one: Event) -> tuple[Any, ...]:
     return one.message_id, one.event_type, times.shown(one.generated), Shown(plain, lines)
 
 
-def _counted(found: Sequence[Event]) -> dict[tuple[str, str], Counter[TraitValue]]:
-    """How often each value of each trait, told apart by its type, was seen."""
-    counted: dict[tuple[str, str], Counter[TraitValue]] = {}
-    for one in found:
-        for name, value in one.values.items():
-            counted.setdefault((name, _kind(one, name)), Counter())[value] += 1
-    return dict(sorted(counted.items()))
-
-
-def _trait_row(trait: tuple[str, str], seen: Counter[TraitValue]) -> tuple[Any, ...]:
-    ((example, _),) = seen.most_common(1)
-    return *trait, seen.total(), len(seen), _text(example)
-
-
-def _none_of(app: Application, event_type: str) -> str:
-    known = [one.event_type for one in app.store.event_types(EventFilter())]
-    hint = did_you_mean(event_type, known) or " See which there are with: tocsin event types"
-    return f"no event of type {event_type!r} is in the archive, or not in this time.{hint}"
+def _trait_row(trait: Document) -> tuple[Any, ...]:
+    example = _told(trait["type"], trait["example"])
+    return trait["name"], trait["type"], trait["events"], trait["values"], example
 
 
 def _kind(one: Event, name: str) -> str:
@@ -260,3 +241,14 @@ def _plain(value: TraitValue) -> str | int | float | None:
 
 def _text(value: TraitValue) -> str:
     return str(times.shown(value)) if isinstance(value, datetime) else str(value)
+
+
+def _told(type_: str, value: Any) -> str:
+    """A trait's value in a document, for people."""
+    match type_:
+        case "datetime":
+            return str(times.told(value))
+        case "float":
+            return str(float(value))
+        case _:
+            return str(value)

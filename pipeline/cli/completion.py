@@ -1,7 +1,7 @@
 """Shell completion: of alarms, deliveries, targets, events and the like, as the desk has them.
 
-click completes commands and options by itself. Completion never fails: without settings or a
-database it offers nothing. Used as `shell_complete=` by the commands.
+click completes commands and options by itself. Completion never fails: without settings, or where
+neither database nor server answers, it offers nothing. Used as `shell_complete=` by the commands.
 """
 
 from __future__ import annotations
@@ -13,24 +13,19 @@ import click
 from click.shell_completion import CompletionItem, get_completion_class
 
 from pipeline.desk import Desk
+from pipeline.desk.kept import DeliveryFilter
 from pipeline.errors import TocsinError
-from pipeline.masking import mask_url
 from pipeline.store.archive import EventFilter
 
-_MOST, _MOST_ALARMS = 50, 5_000
+_MOST, _LOOKED_AT, _MOST_ALARMS = 50, 100, 5_000
 _FORMS = ("exact", "regex")
 _SHELLS = ("bash", "zsh", "fish")
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
-def _completing(offers: Callable[[Any, str], Iterable[tuple[str, str]]]) -> Complete:
-    """A `shell_complete` function out of one that yields (value, help) from a store."""
-    return _offering(lambda ctx, incomplete: offers(_application(ctx).store, incomplete))
-
-
-def _asking(offers: Callable[[Desk, str], Iterable[tuple[str, str]]]) -> Complete:
-    """The same, out of one that asks the desk."""
+def _completing(offers: Callable[[Desk, str], Iterable[tuple[str, str]]]) -> Complete:
+    """A `shell_complete` function out of one that yields (value, help) from a desk."""
     return _offering(lambda ctx, incomplete: offers(_application(ctx).desk, incomplete))
 
 
@@ -52,17 +47,16 @@ def _application(ctx: click.Context) -> Any:
     """What the root group would have made: while completing, click does not invoke it."""
     root = ctx.find_root()
     if root.obj is None:
-        # Here, since these know all commands, and those know this.
-        from pipeline.app import Application
-        from pipeline.cli.main import client_of
+        from pipeline.cli.opening import application  # Here, since commands are handed theirs.
 
-        given = root.params
-        client = client_of(given.get("server"), given.get("token"))
-        root.obj = Application(given.get("config_path"), client=client)
+        root.obj = application(**{name: root.params.get(name) for name in _GIVEN})
     return root.obj
 
 
-@_asking
+_GIVEN = ("config_path", "server", "token")
+
+
+@_completing
 def alarms(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """Names; ids as well once something is typed that no name begins with."""
     found = desk.alarms.search(sort=(("name", "asc"),), limit=_MOST_ALARMS).items
@@ -73,39 +67,44 @@ def alarms(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
 
 
 @_completing
-def deliveries(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def deliveries(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest deliveries."""
-    return [(one.delivery_id, f"{one.state} {one.alarm_name}") for one in store.deliveries()]
+    found = desk.deliveries.search(DeliveryFilter(), _LOOKED_AT).items
+    return [(one["delivery_id"], f"{one['state']} {one['alarm_name']}") for one in found]
 
 
 @_completing
-def dead_letters(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def dead_letters(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest dead letters."""
-    return [(one.delivery_id, one.alarm_name) for one in store.deliveries(state="dead")]
+    found = desk.dead_letters.search(DeliveryFilter(), _LOOKED_AT).items
+    return [(one["delivery_id"], one["alarm_name"]) for one in found]
 
 
 @_completing
-def rejected_events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def rejected_events(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest rejected events."""
-    return [(one.rejected_id, one.reason) for one in store.rejected()]
+    found = desk.rejected_events.search(_LOOKED_AT).items
+    return [(one["rejected_id"], one["reason"]) for one in found]
 
 
 @_completing
-def publications(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def publications(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The oldest publications."""
-    return [(one.publication_id, mask_url(one.publisher)) for one in store.publications()]
+    found = desk.publications.search(limit=_LOOKED_AT).items
+    return [(one["publication_id"], one["publisher"]) for one in found]
 
 
 @_completing
-def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def events(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest events of the archive."""
-    return [(one.message_id, one.event_type) for one in store.events(EventFilter())]
+    found = desk.events.search(EventFilter(), _LOOKED_AT).items
+    return [(one["message_id"], one["event_type"]) for one in found]
 
 
 def entries(*kinds: str) -> Complete:
     """The names of all targets, groups, filters or matchers."""
 
-    @_asking
+    @_completing
     def named(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
         listed = [entry for kind in kinds for entry in desk.entries.listed(kind)]
         return [(entry["name"], entry.get("comment", "")) for entry in listed]
@@ -116,13 +115,13 @@ def entries(*kinds: str) -> Complete:
 receivers = entries("target", "group")
 
 
-@_asking
+@_completing
 def kinds(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The kinds of notifications."""
     return [(kind["id"], kind["description"]) for kind in desk.notifications.kinds()]
 
 
-@_asking
+@_completing
 def target_types(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The types that a target may have."""
     return [(name, "") for name in desk.targets.types()]
@@ -138,7 +137,7 @@ def target_options(ctx: click.Context, incomplete: str) -> Iterable[tuple[str, s
     return [(f"{each['option']}=", each["holds"]) for each in desk.targets.options(type)]
 
 
-@_asking
+@_completing
 def match_fields(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """Rules on fields: how they are compared, with which field, and values that it had."""
     form, colon, rest = incomplete.partition(":")
@@ -155,10 +154,10 @@ def match_fields(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
 
 
 @_completing
-def event_types(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+def event_types(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The types of the events in the archive."""
-    types = store.event_types(EventFilter())
-    return [(one.event_type, f"{one.events} events") for one in types]
+    types = desk.events.types(EventFilter())
+    return [(one["event_type"], f"{one['events']} events") for one in types]
 
 
 @click.command()

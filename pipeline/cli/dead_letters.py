@@ -8,9 +8,12 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, deliveries, times
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
-from pipeline.errors import InvalidValue, NotFound
+from pipeline.desk import Desk, Document
+from pipeline.desk.deliveries import check_dead
+from pipeline.desk.kept import DeliveryFilter
+from pipeline.errors import InvalidValue
 
 _WHICH = "Say which: give ids, or --action, --since or --until, or --all."
 
@@ -26,8 +29,8 @@ def dead_letter() -> None:
 @dead_letter.command("list")
 @deliveries.filter_options
 @output_options
-@pass_application
-def list_(app: Application, output: Output, **filters: Any) -> None:
+@pass_desk
+def list_(desk: Desk, output: Output, limit: int, **filters: Any) -> None:
     """List dead letters, the newest first.
 
     \b
@@ -35,28 +38,22 @@ def list_(app: Application, output: Output, **filters: Any) -> None:
       tocsin dead-letter list
       tocsin dead-letter list --alarm "user deleted" -c delivery_id -f value
     """
-    records = deliveries.chosen(app, "dead", **filters)
-    output.rows(deliveries.COLUMNS, [deliveries.row(record) for record in records])
+    found = desk.dead_letters.search(DeliveryFilter(**filters), limit)
+    output.rows(deliveries.COLUMNS, map(deliveries.row, found.items))
 
 
 @dead_letter.command()
 @click.argument("delivery_id", shell_complete=completion.dead_letters)
 @output_options
-@pass_application
-def show(app: Application, output: Output, delivery_id: str) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, delivery_id: str) -> None:
     """Show one dead letter with all its attempts.
 
     \b
     Example:
       tocsin dead-letter show 0b9a6e0e-7d1c-4c43-93a6-1c4a1c9f2d11
     """
-    record, delivery, attempts = app.store.delivery(delivery_id)
-    if record.state != "dead":
-        raise NotFound(
-            f"Delivery {delivery_id} is {record.state}, not dead. See: "
-            f"tocsin delivery show {delivery_id}"
-        )
-    output.one(deliveries.details(record, delivery, attempts))
+    output.one(deliveries.details(desk.dead_letters.find(delivery_id)))
 
 
 @dead_letter.command()
@@ -70,9 +67,9 @@ def show(app: Application, output: Output, delivery_id: str) -> None:
 @click.option("--since", type=times.MOMENT, metavar="TIME", help="All that died since then.")
 @click.option("--until", type=times.MOMENT, metavar="TIME", help="All that died until then.")
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
-@pass_application
+@pass_desk
 def replay(
-    app: Application,
+    desk: Desk,
     delivery_ids: tuple[str, ...],
     action: str | None,
     since: datetime | None,
@@ -91,13 +88,7 @@ def replay(
       tocsin dead-letter replay --all
     """
     _check_which(delivery_ids, bool(action or since or until), everything)
-    now = app.clock()
-    if delivery_ids:
-        for delivery_id in delivery_ids:
-            _check_dead(app, delivery_id)
-        count = sum(app.store.replay_dead(now, delivery_id=one) for one in delivery_ids)
-    else:
-        count = app.store.replay_dead(now, action=action, since=since, until=until)
+    count = desk.dead_letters.replay(_which(delivery_ids, action, since=since, until=until))
     click.echo(f"{_counted(count)} due again. See: tocsin delivery list --state pending")
 
 
@@ -112,9 +103,9 @@ def replay(
 @click.option("--until", type=times.MOMENT, metavar="TIME", help="All that died until then.")
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@pass_application
+@pass_desk
 def purge(
-    app: Application,
+    desk: Desk,
     delivery_ids: tuple[str, ...],
     action: str | None,
     until: datetime | None,
@@ -132,13 +123,10 @@ def purge(
     """
     _check_which(delivery_ids, bool(action or until), everything)
     for delivery_id in delivery_ids:
-        _check_dead(app, delivery_id)
+        check_dead(desk.deliveries.find(delivery_id))
     if not yes:
         click.confirm("Delete these dead letters for good?", abort=True, err=True)
-    if delivery_ids:
-        count = sum(app.store.purge_dead(delivery_id=one) for one in delivery_ids)
-    else:
-        count = app.store.purge_dead(action=action, until=until)
+    count = desk.dead_letters.purge(_which(delivery_ids, action, until=until))
     click.echo(f"{_counted(count)} deleted.")
 
 
@@ -149,10 +137,16 @@ def _check_which(delivery_ids: tuple[str, ...], bounded: bool, everything: bool)
         raise InvalidValue(f"ids, bounds and --all exclude each other. {_WHICH}")
 
 
-def _check_dead(app: Application, delivery_id: str) -> None:
-    record, _, _ = app.store.delivery(delivery_id)
-    if record.state != "dead":
-        raise InvalidValue(f"Delivery {delivery_id} is {record.state}, not dead.")
+def _which(
+    delivery_ids: tuple[str, ...], action: str | None, **times: datetime | None
+) -> Document:
+    """What the desk is asked for."""
+    if delivery_ids:
+        return {"ids": list(delivery_ids)}
+    bounds = {name: moment.isoformat() for name, moment in times.items() if moment}
+    if action:
+        bounds["action"] = action
+    return bounds or {"all": True}
 
 
 def _counted(count: int) -> str:

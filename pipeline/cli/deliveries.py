@@ -7,25 +7,14 @@ from typing import Any
 
 import click
 
-from pipeline import dispatch
 from pipeline.cli import completion, times
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.masking import MASK, mask_url
-from pipeline.notification import (
-    OUTCOME_NAMES,
-    Attempt,
-    Delivered,
-    Delivery,
-    Failed,
-    InProgress,
-    Notification,
-    Outcome,
-    Progress,
-    Refused,
-    outcome_name,
-)
-from pipeline.store.base import DeliveryRecord
+from pipeline.desk import Desk, Document
+from pipeline.desk.choices import check_whole
+from pipeline.desk.kept import DeliveryFilter
+from pipeline.errors import InvalidValue
+from pipeline.notification import OUTCOME_NAMES
 
 STATES = ("pending", "delivered", "dead", "digested")
 COLUMNS = (
@@ -41,13 +30,11 @@ COLUMNS = (
 
 
 def whole_action(_: Any, __: Any, action: str | None) -> str | None:
-    """An action that deliveries are chosen by. One that was copied from a list may lack its
-    secrets, and would find nothing."""
-    if action and MASK in action:
-        raise click.BadParameter(
-            f"{action} is without its secrets, which nothing is found by. Give the action as the"
-            " alarm has it; or choose by ids, times or, in a list, --receiver."
-        )
+    """An action that deliveries are chosen by. Refused before anything is asked."""
+    try:
+        check_whole(action)
+    except InvalidValue as error:
+        raise click.BadParameter(str(error)) from error
     return action
 
 
@@ -56,7 +43,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     options = (
         click.option("--alarm", metavar="ALARM", shell_complete=completion.alarms,
                      help="Only of this alarm: its id or name."),
-        click.option("--event", "message_id", metavar="MESSAGE_ID",
+        click.option("--event", metavar="MESSAGE_ID",
                      help="Only those that this event caused."),
         click.option("--action", metavar="URL", callback=whole_action,
                      help="Only to this action, as the alarm has it."),
@@ -64,7 +51,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only to this server, whatever the path: https://host:port."),
         click.option("--outcome", type=click.Choice(OUTCOME_NAMES),
                      help="Only those with an attempt that ended so."),
-        click.option("--digest", "digest_id", metavar="DELIVERY_ID",
+        click.option("--digest", metavar="DELIVERY_ID",
                      help="Only those that this digest tells of."),
         click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True,
                      help="At most so many."),
@@ -87,8 +74,8 @@ def delivery() -> None:
 @click.option("--state", type=click.Choice(STATES), help="Only in this state.")
 @filter_options
 @output_options
-@pass_application
-def list_(app: Application, output: Output, state: str | None, **filters: Any) -> None:
+@pass_desk
+def list_(desk: Desk, output: Output, limit: int, **filters: Any) -> None:
     """List deliveries, the newest first.
 
     \b
@@ -98,124 +85,77 @@ def list_(app: Application, output: Output, state: str | None, **filters: Any) -
       tocsin delivery list --receiver https://receiver.example:8443
       tocsin delivery list --event 4fd53957-38d6-4ed4-9d7d-05924e45b7a2 -f json
     """
-    output.rows(COLUMNS, [row(record) for record in chosen(app, state, **filters)])
+    found = desk.deliveries.search(DeliveryFilter(**filters), limit)
+    output.rows(COLUMNS, map(row, found.items))
 
 
 @delivery.command()
 @click.argument("delivery_id", shell_complete=completion.deliveries)
 @output_options
-@pass_application
-def show(app: Application, output: Output, delivery_id: str) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, delivery_id: str) -> None:
     """Show one delivery with all its attempts.
 
     \b
     Example:
       tocsin delivery show 0b9a6e0e-7d1c-4c43-93a6-1c4a1c9f2d11
     """
-    output.one(details(*app.store.delivery(delivery_id)))
+    output.one(details(desk.deliveries.find(delivery_id)))
 
 
-def chosen(
-    app: Application,
-    state: str | None,
-    alarm: str | None,
-    receiver: str | None,
-    **filters: Any,
-) -> list[DeliveryRecord]:
-    """The deliveries that the filter options ask for."""
-    alarm_id = app.store.find(alarm).alarm_id if alarm else None
-    to = dispatch.receiver(receiver) if receiver else None
-    return app.store.deliveries(state=state, alarm_id=alarm_id, receiver=to, **filters)
-
-
-def row(record: DeliveryRecord) -> Sequence[Any]:
+def row(delivery: Document) -> Sequence[Any]:
     """A delivery as a row of `COLUMNS`."""
     return (
-        record.delivery_id,
-        record.state,
-        record.attempts,
-        record.alarm_name,
-        mask_url(record.action),
-        times.shown(record.created_at),
-        times.shown(record.due_at),
-        record.last_error,
+        delivery["delivery_id"],
+        delivery["state"],
+        delivery["attempt_count"],
+        delivery["alarm_name"],
+        delivery["action"],
+        times.told(delivery["created_at"]),
+        times.told(delivery["due_at"]),
+        delivery["last_error"],
     )
 
 
-def details(
-    record: DeliveryRecord, delivery: Delivery, attempts: Sequence[Attempt]
-) -> Mapping[str, Any]:
+def details(delivery: Document) -> Mapping[str, Any]:
     """A delivery with what it tells and its attempts."""
-    told = delivery.notification
+    attempts = [_attempt(attempt) for attempt in delivery["attempts"]]
+    progress = delivery["progress"]
     return {
-        "delivery_id": record.delivery_id,
-        "state": record.state,
-        "action": mask_url(record.action),
-        "disabled": delivery.disabled,
-        "alarm_id": record.alarm_id,
-        "alarm_name": record.alarm_name,
-        "message_id": record.message_id,
-        "notification_id": record.notification_id,
-        "kind": told.kind,
-        "severity": told.severity,
-        **_subject(told),
-        "created_at": times.shown(record.created_at),
-        "due_at": times.shown(record.due_at),
-        "finished_at": times.shown(record.finished_at),
-        "last_error": record.last_error,
-        "digest_id": record.digest_id,
-        "fallback_for": record.fallback_for,
-        "progress": _progress(delivery.progress),
-        "attempts": Shown(
-            [_attempt(attempt) for attempt in attempts], "\n".join(map(_line, attempts))
-        ),
+        **{name: delivery[name] for name in _HEAD},
+        **_subject(delivery),
+        "created_at": times.told(delivery["created_at"]),
+        "due_at": times.told(delivery["due_at"]),
+        "finished_at": times.told(delivery["finished_at"]),
+        **{name: delivery[name] for name in ("last_error", "digest_id", "fallback_for")},
+        # What an attempt found out, such as the number of a job's build.
+        "progress": Shown(progress, "\n".join(f"{k}: {v}" for k, v in progress.items())),
+        "attempts": Shown(attempts, "\n".join(map(_line, attempts))),
     }
 
 
-def _subject(told: Notification) -> Mapping[str, Any]:
+_HEAD = (
+    *("delivery_id", "state", "action", "disabled"),
+    *("alarm_id", "alarm_name", "message_id", "notification_id"),
+    *("kind", "severity"),
+)
+
+
+def _subject(delivery: Document) -> Mapping[str, Any]:
     """An alarm's transition in its own columns; the fields of anything else in one."""
-    if alarm := told.alarm:
-        return {
-            "previous": alarm.previous.value,
-            "current": alarm.current.value,
-            "reason": alarm.reason,
-        }
-    return {"fields": dict(told.fields)}
+    if delivery["fields"] is None:
+        return {name: delivery[name] for name in ("previous", "current", "reason")}
+    return {"fields": delivery["fields"]}
 
 
-def _attempt(attempt: Attempt) -> Mapping[str, Any]:
-    outcome = attempt.outcome
-    return {
-        "number": attempt.number,
-        "started_at": times.shown(attempt.started_at),
-        "duration_seconds": attempt.duration_seconds,
-        "outcome": outcome_name(outcome),
-        "status": outcome.status,
-        "error": _error(outcome),
-        "note": _note(outcome),
-        "response_head": outcome.response_head,
-    }
+def _attempt(attempt: Document) -> Document:
+    return {**attempt, "started_at": times.told(attempt["started_at"])}
 
 
-def _line(attempt: Attempt) -> str:
-    outcome = attempt.outcome
-    status = "" if outcome.status is None else f" {outcome.status}"
-    said = _error(outcome) or _note(outcome)
+def _line(attempt: Document) -> str:
+    status = "" if attempt["status"] is None else f" {attempt['status']}"
+    said = attempt["error"] or attempt["note"]
     return (
-        f"{attempt.number}. {times.shown(attempt.started_at)} {attempt.duration_seconds:.3f} s "
-        f"{outcome_name(outcome)}{status}{': ' if said else ''}{said}"
+        f"{attempt['number']}. {attempt['started_at']} {attempt['duration_seconds']:.3f} s "
+        f"{attempt['outcome']}{status}{': ' if said else ''}{said}"
     )
-
-
-def _error(outcome: Outcome) -> str:
-    return outcome.reason if isinstance(outcome, Refused | Failed) else ""
-
-
-def _note(outcome: Outcome) -> str:
-    return outcome.note if isinstance(outcome, Delivered | InProgress) else ""
-
-
-def _progress(progress: Progress | None) -> Shown:
-    """What an attempt found out, such as the number of a job's build."""
-    left = dict(progress or {})
-    return Shown(left, "\n".join(f"{name}: {value}" for name, value in left.items()))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
 from pipeline import __version__
-from pipeline.app import Application
 from pipeline.cli.alarms import alarm
 from pipeline.cli.archive import event
 from pipeline.cli.as_code import apply, export
@@ -25,6 +23,7 @@ from pipeline.cli.groups import group
 from pipeline.cli.imports import import_
 from pipeline.cli.kinds import kind
 from pipeline.cli.matchers import matcher
+from pipeline.cli.opening import application
 from pipeline.cli.processes import api, listener, notifier, run
 from pipeline.cli.publications import publication
 from pipeline.cli.rejected import rejected
@@ -69,7 +68,7 @@ def root(
     ctx: click.Context, config_path: str | None, server: str | None, token: str | None
 ) -> None:
     """Tocsin turns the events on a message bus into actions."""
-    ctx.obj = Application(config_path, client=client_of(server, token))
+    ctx.obj = application(config_path, server, token)
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -82,24 +81,6 @@ for command in (
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
-
-
-def client_of(server: str | None, token: str | None) -> dict[str, str]:
-    """The settings `client.*` that were given."""
-    given = {"server": server, "token": _read(token)}
-    return {name: value for name, value in given.items() if value}
-
-
-def _read(token: str | None) -> str | None:
-    """The token; of a file where it is @FILE, so that no list of processes shows it."""
-    if not (token and token.startswith("@")):
-        return token
-    try:
-        return Path(token[1:]).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(
-            f"{token[1:]} cannot be read: {error}", param_hint="--token"
-        ) from error
 
 
 def main() -> None:

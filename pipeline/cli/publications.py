@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, times
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
+from pipeline.desk import Desk, Document
+from pipeline.desk.events import event_of
 from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
-from pipeline.registry import did_you_mean
-from pipeline.store.base import PublicationRecord
 
 _COLUMNS = (
     *("publication_id", "publisher", "events", "attempts"),
@@ -40,8 +40,8 @@ def publication() -> None:
     "--limit", type=click.IntRange(min=1), default=100, show_default=True, help="At most so many."
 )
 @output_options
-@pass_application
-def list_(app: Application, output: Output, publisher: str | None, limit: int) -> None:
+@pass_desk
+def list_(desk: Desk, output: Output, publisher: str | None, limit: int) -> None:
     """List publications, the oldest first.
 
     \b
@@ -49,37 +49,35 @@ def list_(app: Application, output: Output, publisher: str | None, limit: int) -
       tocsin publication list
       tocsin publication list --publisher https://receiver.example/events -c error
     """
-    chosen: list[PublicationRecord] = []
-    which: list[str] | list[None] = _named(app, publisher) if publisher else [None]
-    for url in which:
-        chosen += app.store.publications(url, limit)
-    output.rows(_COLUMNS, [tuple(_row(record).values()) for record in chosen[:limit]])
+    found = desk.publications.search(publisher, limit)
+    output.rows(_COLUMNS, [tuple(_row(each).values()) for each in found.items])
 
 
 @publication.command()
 @click.argument("publication_id", shell_complete=completion.publications)
 @output_options
-@pass_application
-def show(app: Application, output: Output, publication_id: str) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, publication_id: str) -> None:
     """Show one publication with its events.
 
     \b
     Example:
       tocsin publication show 5f0c
     """
-    record, kept = app.store.publication(publication_id)
-    events = [event.as_dict() for event in kept.events]
-    lines = [f"{event.message_id} {event.event_type}" for event in kept.events]
-    output.one({**_row(record), "events": Shown(events, "\n".join(lines))})
+    found = desk.publications.find(publication_id)
+    events = [event_of(event) for event in found["events"]]
+    lines = [f"{event.message_id} {event.event_type}" for event in events]
+    shown = Shown([event.as_dict() for event in events], "\n".join(lines))
+    output.one({**_row(found), "events": shown})
 
 
 @publication.command()
 @click.argument("publication_ids", nargs=-1, shell_complete=completion.publications)
 @_publisher_option
 @click.option("--all", "everything", is_flag=True, help="All publications.")
-@pass_application
+@pass_desk
 def replay(
-    app: Application, publication_ids: tuple[str, ...], publisher: str | None, everything: bool
+    desk: Desk, publication_ids: tuple[str, ...], publisher: str | None, everything: bool
 ) -> None:
     """Have publications tried now, by the listeners that run.
 
@@ -88,10 +86,7 @@ def replay(
       tocsin publication replay 5f0c
       tocsin publication replay --publisher https://receiver.example/events
     """
-    now = app.clock()
-    count = 0
-    for which in _chosen(app, publication_ids, publisher, everything):
-        count += app.store.replay_publications(now, **which)
+    count = desk.publications.replay(_which(publication_ids, publisher, everything))
     click.echo(f"{_counted(count)} due now. See: tocsin publication list")
 
 
@@ -100,9 +95,9 @@ def replay(
 @_publisher_option
 @click.option("--all", "everything", is_flag=True, help="All publications.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
-@pass_application
+@pass_desk
 def purge(
-    app: Application,
+    desk: Desk,
     publication_ids: tuple[str, ...],
     publisher: str | None,
     everything: bool,
@@ -117,51 +112,45 @@ def purge(
       tocsin publication purge 5f0c
       tocsin publication purge --publisher https://gone.example/events --yes
     """
-    chosen = _chosen(app, publication_ids, publisher, everything)
+    which = _which(publication_ids, publisher, everything)
     if not yes:
+        _check_there(desk, publication_ids, publisher)
         of = f" for {mask_url(publisher)}" if publisher else ""
-        what = _counted(len(chosen)) if publication_ids else f"all publications{of}"
+        what = _counted(len(publication_ids)) if publication_ids else f"all publications{of}"
         click.confirm(f"Delete {what} for good, events included?", abort=True, err=True)
-    count = sum(app.store.purge_publications(**which) for which in chosen)
+    count = desk.publications.purge(which)
     click.echo(f"{_counted(count)} deleted.")
 
 
-def _chosen(
-    app: Application, publication_ids: tuple[str, ...], publisher: str | None, everything: bool
-) -> list[dict[str, Any]]:
-    """Which ones are meant, each as the store is asked for it. Raises before any is touched."""
+def _which(publication_ids: tuple[str, ...], publisher: str | None, everything: bool) -> Document:
+    """What the desk is asked for."""
     given = bool(publication_ids) + bool(publisher) + everything
     if not given:
         raise InvalidValue(_WHICH)
     if given > 1:
         raise InvalidValue(f"ids, --publisher and --all exclude each other. {_WHICH}")
+    if publication_ids:
+        return {"ids": list(publication_ids)}
+    return {"publisher": publisher} if publisher else {"all": True}
+
+
+def _check_there(desk: Desk, publication_ids: tuple[str, ...], publisher: str | None) -> None:
+    """Whoever is asked a question should not hear afterwards that it was for nothing."""
+    for one in publication_ids:
+        desk.publications.find(one)
     if publisher:
-        return [{"publisher": url} for url in _named(app, publisher)]
-    if everything:
-        return [{}]
-    records = [app.store.publication(one)[0] for one in publication_ids]
-    return [{"publication_id": record.publication_id} for record in records]
+        desk.publications.search(publisher, 1)
 
 
-def _named(app: Application, publisher: str) -> list[str]:
-    """The publishers that are meant by a URL, which may be one that is shown without secrets."""
-    waiting = app.store.waiting_publishers()
-    named = [url for url in waiting if publisher in {url, mask_url(url)}]
-    if not named:
-        hint = did_you_mean(publisher, [mask_url(url) for url in waiting])
-        raise InvalidValue(f"nothing waits for {mask_url(publisher)}.{hint}")
-    return named
-
-
-def _row(record: PublicationRecord) -> dict[str, Any]:
+def _row(publication: Document) -> dict[str, Any]:
     return {
-        "publication_id": record.publication_id,
-        "publisher": mask_url(record.publisher),
-        "events": record.size,
-        "attempts": record.attempts,
-        "created_at": times.shown(record.created_at),
-        "due_at": times.shown(record.due_at),
-        "error": record.error,
+        "publication_id": publication["publication_id"],
+        "publisher": publication["publisher"],
+        "events": publication["event_count"],
+        "attempts": publication["attempt_count"],
+        "created_at": times.told(publication["created_at"]),
+        "due_at": times.told(publication["due_at"]),
+        "error": publication["error"],
     }
 
 

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-from pipeline.app import Application
 from pipeline.cli import times
-from pipeline.cli.base import pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.masking import mask_url
-from pipeline.store.guards import SparedReceiver
-from pipeline.store.status import Counts
-
-_LATELY = timedelta(minutes=5)
+from pipeline.desk import Desk, Document
 
 
 @click.command()
 @output_options
 @click.option("--costly", is_flag=True, help="Load all alarms; name the costliest to match.")
-@pass_application
-def status(application: Application, costly: bool, output: Output) -> None:
+@pass_desk
+def status(desk: Desk, costly: bool, output: Output) -> None:
     """Show what is in the store, and what wants a person.
 
     `oldest_due` is the delivery that has waited longest beyond its time: if that grows, no
@@ -35,14 +29,16 @@ def status(application: Application, costly: bool, output: Output) -> None:
       tocsin status
       tocsin status -f json -c deliveries_dead
     """
-    store, now = application.store, application.clock()
-    shown = _fields(store.counts(), store.name, now)
-    unpublished = {mask_url(url): n for url, n in store.backlog().unpublished.items()}
-    lines = [f"{url}: {publications(count)}" for url, count in sorted(unpublished.items())]
+    found = desk.status.counts()
+    shown = _fields(found)
+    unpublished = {one["publisher"]: one["publications"] for one in _unpublished(found)}
+    lines = [f"{url}: {publications(count)}" for url, count in unpublished.items()]
     shown["unpublished_by_publisher"] = Shown(unpublished, "\n".join(lines))
-    shown["transitions_last_5_minutes"] = store.recent(now - _LATELY).transitions
+    shown["transitions_last_5_minutes"] = found["transitions_last_5_minutes"]
     if costly:
-        buckets = application.costly_alarms()
+        buckets = [
+            (one["project_id"], one["event_type"], one["alarms"]) for one in desk.status.costly()
+        ]
         lines = [f"{p or 'all projects'}, {kind}: {count} alarms" for p, kind, count in buckets]
         shown["costly"] = Shown(buckets, "\n".join(lines) or "none")
     output.one(shown)
@@ -53,41 +49,46 @@ def publications(count: int) -> str:
     return f"{count} publication{'' if count == 1 else 's'}"
 
 
-def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:
-    deliveries, states = counts.deliveries_by_state, counts.alarms_by_state
-    late = max((now - counts.oldest_due).total_seconds(), 0) if counts.oldest_due else 0
-    disabled = {mask_url(action): why for action, why in counts.disabled_actions.items()}
+def _unpublished(found: Document) -> list[Document]:
+    unpublished: list[Document] = found["unpublished_by_publisher"]
+    return unpublished
+
+
+def _fields(found: Document) -> dict[str, Any]:
+    deliveries, states = found["deliveries_by_state"], found["alarms_by_state"]
+    disabled = {one["action"]: one["reason"] for one in found["disabled_actions"]}
+    spared = found["spared_receivers"]
     return {
-        "database": database,
-        "alarms": counts.alarms,
+        "database": found["database"],
+        "alarms": found["alarms"],
         **{f"alarms_{state.replace(' ', '_')}": n for state, n in sorted(states.items())},
-        "revision": counts.revision,
-        "firings": counts.firings,
+        "revision": found["revision"],
+        "firings": found["firings"],
         "deliveries_pending": deliveries.get("pending", 0),
         "deliveries_delivered": deliveries.get("delivered", 0),
         "deliveries_dead": deliveries.get("dead", 0),
         "deliveries_digested": deliveries.get("digested", 0),
-        "oldest_due_seconds": round(late, 1),
-        "rejected_events": counts.rejected,
-        "unpublished_events": counts.unpublished_events,
+        "oldest_due_seconds": found["oldest_due_seconds"],
+        "rejected_events": found["rejected_events"],
+        "unpublished_events": found["unpublished_events"],
         "disabled_actions": Shown(disabled, "\n".join(map(": ".join, disabled.items()))),
         "spared_receivers": Shown(
-            {each.receiver: _spared(each) for each in counts.spared},
-            "\n".join(_spared_line(each) for each in counts.spared),
+            {one["receiver"]: _spared(one) for one in spared},
+            "\n".join(map(_spared_line, spared)),
         ),
     }
 
 
-def _spared(each: SparedReceiver) -> dict[str, Any]:
+def _spared(one: Document) -> dict[str, Any]:
     return {
-        "state": each.state,
-        "since": times.shown(each.since),
-        "next_try": times.shown(each.probe_at),
-        "last_error": each.last_error,
+        "state": one["state"],
+        "since": times.told(one["since"]),
+        "next_try": times.told(one["next_try"]),
+        "last_error": one["last_error"],
     }
 
 
-def _spared_line(each: SparedReceiver) -> str:
+def _spared_line(one: Document) -> str:
     """`https://receiver.example:8443: open since 2026-01-02T12:00:00Z: 503`."""
-    since = f" since {times.shown(each.since)}" if each.since else ""
-    return f"{each.receiver}: {each.state}{since}: {each.last_error}"
+    since = f" since {times.told(one['since'])}" if one["since"] else ""
+    return f"{one['receiver']}: {one['state']}{since}: {one['last_error']}"

@@ -23,6 +23,16 @@ def shown(moment: datetime | None) -> str | None:
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
+def of_document(text: str) -> datetime:
+    """The time that a document has as text (`pipeline.times.plain`)."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def told(text: str | None) -> str | None:
+    """A document's time for people."""
+    return shown(of_document(text)) if text else None
+
+
 class _Moment(click.ParamType[datetime]):
     """ISO 8601, UTC unless it says otherwise; or how long ago it is: `90s`, `15m`, `2h`, `3d`."""
 

@@ -1,15 +1,15 @@
 """`tocsin top`: what goes on at this moment, on one screen of a terminal.
 
-Reads the store, at a bounded cost, and the /metrics of the processes that are named. Draws; it
-changes nothing.
+Asks the desk for what the store says, at a bounded cost, and the processes that are named for
+their /metrics. Draws; it changes nothing.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import click
 from rich.console import Console, Group, RenderableType
@@ -17,15 +17,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.app import Application
-from pipeline.cli.base import pass_application
+from pipeline.cli import times
+from pipeline.cli.base import Application, pass_application
 from pipeline.cli.scrape import Between, Page, between, look, nearby
 from pipeline.cli.status import publications
+from pipeline.desk import Desk, Document
 from pipeline.errors import StoreUnavailable
-from pipeline.masking import mask_url
-from pipeline.store.status import Backlog, Fired, ReceiverLoad, Recent
 
-_WINDOW = timedelta(minutes=5)
 _ROWS = 8
 _SLOW_SECONDS, _LATE_SECONDS = 1.0, 60.0
 _STATES = {"alarm": "bold red", "ok": "green", "insufficient data": "yellow"}
@@ -42,12 +40,12 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """All that one screen shows."""
+    """All that one screen shows: the desk's `backlog` and `recent`, or the `problem` with it."""
 
     now: datetime
     database: str
-    backlog: Backlog | None
-    recent: Recent | None
+    backlog: Document | None
+    recent: Document | None
     problem: str = ""
     processes: Sequence[Process] = ()
 
@@ -75,7 +73,8 @@ def top(application: Application, urls: Sequence[str], interval: float, once: bo
     """Show what goes on now: rates, lag, alarms, slow receivers. Ctrl-C ends it.
 
     Of the database the last five minutes are looked at. Rates of events are known to the
-    processes only: those of this machine are found by their ports; name others with --url.
+    processes only: those of this machine are found by their ports; name others with --url, and
+    with --server all of them.
 
     \b
     Examples:
@@ -83,24 +82,27 @@ def top(application: Application, urls: Sequence[str], interval: float, once: bo
       tocsin top --url http://listener-1:9464 --url http://listener-2:9464
     """
     looked_at = _Processes(application, urls)
+    whole = _Whole(application.desk, application.clock)
     console = Console()
     if once:
         if looked_at.look():
             time.sleep(interval)
-        console.print(screen(_moment(application, looked_at.look())))
+        console.print(screen(whole.look(looked_at.look())))
         return
     with Live(console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
-            live.update(screen(_moment(application, looked_at.look())), refresh=True)
+            live.update(screen(whole.look(looked_at.look())), refresh=True)
             time.sleep(interval)
 
 
 class _Processes:
-    """The processes that are named, or those that are found on this machine."""
+    """The processes that are named, or those that are found on this machine, unless it is another
+    that is asked."""
 
     def __init__(self, application: Application, urls: Sequence[str]) -> None:
         self._named = bool(urls)
-        self._urls = urls or nearby(application.settings.metrics)
+        settings = application.settings
+        self._urls = urls or ([] if settings.client.server else nearby(settings.metrics))
         self._before: dict[str, Page] = {}
 
     def look(self) -> list[Process]:
@@ -120,13 +122,23 @@ def _since(before: Page | None, page: Page) -> Between | None:
     return between(before, page)
 
 
-def _moment(application: Application, processes: Sequence[Process]) -> Moment:
-    now, store = application.clock(), application.store
-    try:
-        backlog, recent = store.backlog(), store.recent(now - _WINDOW)
-    except StoreUnavailable as error:
-        return Moment(now, store.name, None, None, str(error), processes)
-    return Moment(now, store.name, backlog, recent, processes=processes)
+class _Whole:
+    """The desk, and what is known of it while it does not answer."""
+
+    def __init__(self, desk: Desk, clock: Callable[[], datetime]) -> None:
+        self._desk, self._clock = desk, clock
+        self._database = ""
+
+    def look(self, processes: Sequence[Process]) -> Moment:
+        """Ask once. Raises `StoreUnavailable` only where it has never answered."""
+        try:
+            found = self._desk.status.recent()
+        except StoreUnavailable as error:
+            if not self._database:
+                raise
+            return Moment(self._clock(), self._database, None, None, str(error), processes)
+        self._database, now = found["database"], times.of_document(found["now"])
+        return Moment(now, self._database, found["backlog"], found["recent"], processes=processes)
 
 
 # --- drawing -------------------------------------------------------------------------------------
@@ -140,8 +152,8 @@ def screen(moment: Moment) -> RenderableType:
     if moment.processes:
         parts += ["", _processes(moment.processes)]
     if moment.recent is not None:
-        parts += ["", _receivers(moment.recent.receivers[:_ROWS])]
-        parts += ["", _fired(moment.recent.fired[:_ROWS], moment.now)]
+        parts += ["", _receivers(moment.recent["receivers"][:_ROWS])]
+        parts += ["", _fired(moment.recent["fired"][:_ROWS], moment.now)]
     return Group(*parts)
 
 
@@ -152,30 +164,27 @@ def _head(moment: Moment) -> RenderableType:
     )
     lines: list[RenderableType] = [head]
     if moment.recent is not None:
-        count, per_second = moment.recent.transitions, moment.recent.transitions_per_second
+        count = moment.recent["transitions"]
+        per_second = moment.recent["transitions_per_second"]
         more = "+" if count >= 1_000 else ""
         said = f"last 5 minutes: {count}{more} transitions, {_rate(per_second)}/s"
         lines.append(Text(said))
     if moment.backlog is not None:
-        lines += _backlog(moment.backlog, moment.now)
+        lines += _backlog(moment.backlog)
     return Group(*lines)
 
 
-def _backlog(backlog: Backlog, now: datetime) -> list[Text]:
+def _backlog(backlog: Document) -> list[Text]:
     """What waits, in a line; and a line for each sink that does not take its events."""
-    late = max((now - backlog.oldest_due).total_seconds(), 0.0) if backlog.oldest_due else 0.0
-    figures = Text(f"deliveries pending {backlog.pending}  ")
+    late = backlog["oldest_due_seconds"]
+    figures = Text(f"deliveries pending {backlog['pending']}  ")
     figures.append(f"oldest due {_seconds(late)}  ", "bold red" if late > _LATE_SECONDS else "")
-    for name, count in (
-        ("dead", backlog.dead),
-        ("rejected", backlog.rejected),
-        ("disabled", backlog.disabled),
-    ):
-        figures.append(f"{name} {count}  ", "yellow" if count else "")
+    for name in ("dead", "rejected", "disabled"):
+        figures.append(f"{name} {backlog[name]}  ", "yellow" if backlog[name] else "")
     figures.rstrip()
     behind = [
-        Text(f"not yet taken by {mask_url(url)}: {publications(count)}", "yellow")
-        for url, count in sorted(backlog.unpublished.items())
+        Text(f"not yet taken by {one['publisher']}: {publications(one['publications'])}", "yellow")
+        for one in backlog["unpublished_by_publisher"]
     ]
     return [figures, *behind]
 
@@ -208,34 +217,36 @@ def _processes(processes: Sequence[Process]) -> RenderableType:
     return Group(table, *(Text(problem, style="red") for problem in problems))
 
 
-def _receivers(receivers: Sequence[ReceiverLoad]) -> RenderableType:
+def _receivers(receivers: Sequence[Document]) -> RenderableType:
     columns = ("waiting", "delivered", "failed", "refused", "mean", "slowest", "breaker")
     table = _table("receiver", *columns)
     for load in receivers:
-        counts = load.attempts
-        slow = "bold red" if load.mean_seconds > _SLOW_SECONDS else ""
+        counts, mean = load["attempts"], load["mean_seconds"]
+        slow = "bold red" if mean > _SLOW_SECONDS else ""
         bad = {name: counts.get(name, 0) for name in ("failed", "refused")}
+        breaker = load["breaker"]
         table.add_row(
-            load.receiver,
-            str(load.waiting),
+            load["receiver"],
+            str(load["waiting"]),
             str(counts.get("delivered", 0)),
             *(Text(str(count), style="red" if count else "") for count in bad.values()),
-            Text(_seconds(load.mean_seconds) if counts else "", style=slow),
-            _seconds(load.slowest_seconds) if counts else "",
-            Text(load.breaker, style="bold red" if load.breaker == "open" else "yellow"),
+            Text(_seconds(mean) if counts else "", style=slow),
+            _seconds(load["slowest_seconds"]) if counts else "",
+            Text(breaker, style="bold red" if breaker == "open" else "yellow"),
         )
     return _or_else(table, "no delivery in the last 5 minutes")
 
 
-def _fired(fired: Sequence[Fired], now: datetime) -> RenderableType:
+def _fired(fired: Sequence[Document], now: datetime) -> RenderableType:
     table = _table("alarm", "state", "severity", "times", "ago")
     for alarm in fired:
+        ago = (now - times.of_document(alarm["last_at"])).total_seconds()
         table.add_row(
-            alarm.name or alarm.alarm_id,
-            Text(alarm.state, style=_STATES.get(alarm.state, "")),
-            alarm.severity,
-            str(alarm.times),
-            _seconds(max((now - alarm.last_at).total_seconds(), 0.0)),
+            alarm["name"] or alarm["alarm_id"],
+            Text(alarm["state"], style=_STATES.get(alarm["state"], "")),
+            alarm["severity"],
+            str(alarm["times"]),
+            _seconds(max(ago, 0.0)),
         )
     return _or_else(table, "no transition in the last 5 minutes")
 

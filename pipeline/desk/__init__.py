@@ -10,6 +10,11 @@
     as_code.py    everything as files: applied and exported
     past.py       events and deliveries that a question is about, and whose they are
     trials.py     alarms tried out on events
+    kept.py       protocols of what is kept: deliveries, dead letters, rejected events,
+                  publications, the archive, the state of the whole
+    deliveries.py  rejected.py  publications.py  events.py  status.py    these, carried out
+    choices.py    documents that say which ones are meant
+    paging.py     parts of lists
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

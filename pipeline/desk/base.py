@@ -14,6 +14,15 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
+from pipeline.desk.kept import (
+    DeadLetters,
+    Deliveries,
+    Events,
+    Publications,
+    RejectedEvents,
+    Status,
+)
+
 if TYPE_CHECKING:
     from pipeline.as_code import Item
     from pipeline.kinds import Kinds
@@ -314,6 +323,30 @@ class Desk(Protocol):
     def trials(self) -> Trials:
         """Alarms tried out on events."""
 
+    @property
+    def deliveries(self) -> Deliveries:
+        """Notifications on their way."""
+
+    @property
+    def dead_letters(self) -> DeadLetters:
+        """Deliveries that were given up."""
+
+    @property
+    def rejected_events(self) -> RejectedEvents:
+        """Messages that were not understood."""
+
+    @property
+    def publications(self) -> Publications:
+        """Events that a publisher did not take yet."""
+
+    @property
+    def events(self) -> Events:
+        """The archive."""
+
+    @property
+    def status(self) -> Status:
+        """The state of the whole."""
+
 
 class Parts(Protocol):
     """What a desk on this machine works with; the composition root has it."""
@@ -348,3 +381,6 @@ class Parts(Protocol):
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         """Take a rejected event in again; the reason, if it is rejected again."""
+
+    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
+        """What can cost most to match: (project or None for all, event type, alarms scanned)."""

@@ -12,9 +12,14 @@ from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.as_code import LocalAsCode
 from pipeline.desk.base import Desk, Parts
+from pipeline.desk.deliveries import LocalDeadLetters, LocalDeliveries
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.events import LocalEvents
 from pipeline.desk.notifications import LocalNotifications
+from pipeline.desk.publications import LocalPublications
+from pipeline.desk.rejected import LocalRejectedEvents
 from pipeline.desk.routes import LocalRoutes
+from pipeline.desk.status import LocalStatus
 from pipeline.desk.targets import LocalTargets
 from pipeline.desk.trials import LocalTrials
 
@@ -59,6 +64,36 @@ class LocalDesk:
     def trials(self) -> LocalTrials:
         """Alarms tried out on events."""
         return LocalTrials(self._parts, self.caller)
+
+    @cached_property
+    def deliveries(self) -> LocalDeliveries:
+        """Notifications on their way."""
+        return LocalDeliveries(self._parts, self.caller)
+
+    @cached_property
+    def dead_letters(self) -> LocalDeadLetters:
+        """Deliveries that were given up."""
+        return LocalDeadLetters(self._parts, self.caller)
+
+    @cached_property
+    def rejected_events(self) -> LocalRejectedEvents:
+        """Messages that were not understood."""
+        return LocalRejectedEvents(self._parts, self.caller)
+
+    @cached_property
+    def publications(self) -> LocalPublications:
+        """Events that a publisher did not take yet."""
+        return LocalPublications(self._parts, self.caller)
+
+    @cached_property
+    def events(self) -> LocalEvents:
+        """The archive."""
+        return LocalEvents(self._parts, self.caller)
+
+    @cached_property
+    def status(self) -> LocalStatus:
+        """The state of the whole."""
+        return LocalStatus(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

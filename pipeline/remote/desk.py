@@ -10,6 +10,14 @@ from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.as_code import RemoteAsCode
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.kept import (
+    RemoteDeadLetters,
+    RemoteDeliveries,
+    RemoteEvents,
+    RemotePublications,
+    RemoteRejectedEvents,
+    RemoteStatus,
+)
 from pipeline.remote.notifications import RemoteNotifications
 from pipeline.remote.routes import RemoteRoutes
 from pipeline.remote.targets import RemoteTargets
@@ -56,6 +64,36 @@ class RemoteDesk:
     def trials(self) -> RemoteTrials:
         """Alarms tried out on events."""
         return RemoteTrials(self._connection)
+
+    @cached_property
+    def deliveries(self) -> RemoteDeliveries:
+        """Notifications on their way."""
+        return RemoteDeliveries(self._connection)
+
+    @cached_property
+    def dead_letters(self) -> RemoteDeadLetters:
+        """Deliveries that were given up."""
+        return RemoteDeadLetters(self._connection)
+
+    @cached_property
+    def rejected_events(self) -> RemoteRejectedEvents:
+        """Messages that were not understood."""
+        return RemoteRejectedEvents(self._connection)
+
+    @cached_property
+    def publications(self) -> RemotePublications:
+        """Events that a publisher did not take yet."""
+        return RemotePublications(self._connection)
+
+    @cached_property
+    def events(self) -> RemoteEvents:
+        """The archive."""
+        return RemoteEvents(self._connection)
+
+    @cached_property
+    def status(self) -> RemoteStatus:
+        """The state of the whole."""
+        return RemoteStatus(self._connection)
 
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ The meaning of a comparison is that of alarms (`alarms.conditions`). Asked by `t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -35,14 +35,23 @@ class TraitFilter:
     type: str = ""
 
 
+def trait_filters(conditions: Iterable[Mapping[str, str]]) -> Iterator[TraitFilter]:
+    """What the conditions of a query (`alarms.queries`) ask for; `traits.` may be left out."""
+    for each in conditions:
+        name = each["field"].removeprefix("traits.")
+        yield TraitFilter(name, each["op"], each["value"], each["type"])
+
+
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events: of a type (a shell glob), generated from `since` to `until`, with traits."""
+    """Which events: of a type (a shell glob), generated from `since` to `until`, with traits,
+    that belong to one of the projects (`Event.project_id`); None: whatever they belong to."""
 
     event_type: str = "*"
     since: datetime | None = None
     until: datetime | None = None
     traits: tuple[TraitFilter, ...] = ()
+    projects: frozenset[str] | None = None
 
 
 class Comparison(NamedTuple):
@@ -80,6 +89,8 @@ def matches(wanted: EventFilter, event: Event) -> bool:
     if wanted.until is not None and event.generated > wanted.until:
         return False
     if not glob(wanted.event_type)(event.event_type):
+        return False
+    if wanted.projects is not None and event.project_id not in wanted.projects:
         return False
     return all(_has(event, trait) for trait in wanted.traits)
 
@@ -125,10 +136,13 @@ class ArchivedEvents(Protocol):
         """All events that are wanted and of one of these types (shell globs), the first generated
         first; some at a time are in memory."""
 
-    def archived_event(self, message_id: str) -> tuple[Event, datetime]:
+    def archived_event(
+        self, message_id: str, projects: frozenset[str] | None = None
+    ) -> tuple[Event, datetime]:
         """One event, and when it was kept; a unique beginning of its id is enough.
 
-        Raises `NotFound`, `Ambiguous`.
+        With `projects` among the events that belong to one of them. Raises `NotFound`,
+        `Ambiguous`.
         """
 
     def fired_at(self, alarm_id: str, message_id: str) -> datetime | None:

@@ -288,15 +288,20 @@ class Outbox(Protocol):
         receiver: str | None = None,
         outcome: str | None = None,
         digest_id: str | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
+        marker: str | None = None,
+        by: Caller = LOCAL,
     ) -> list[DeliveryRecord]:
         """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
         `receiver` is what `dispatch.receiver` makes of their action; `digest_id` the delivery that
-        tells of them.
+        tells of them. Who is held to projects finds those of their alarms, deleted ones too.
+        After the one whose id is the marker: raises `InvalidValue` where there is none.
         """
 
-    def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
+    def delivery(
+        self, delivery_id: str, by: Caller = LOCAL
+    ) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
         """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""
 
     def told_lately(self, limit: int) -> list[Notification]:
@@ -309,11 +314,13 @@ class Outbox(Protocol):
         action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Make dead letters due again with a fresh schedule, their actions enabled. How many.
 
         `since` and `until` bound the time at which they died. Same `delivery_id`, so the
-        receiver still sees a repeat as one.
+        receiver still sees a repeat as one. Who is held to projects or names enables only what
+        is theirs.
         """
 
     def purge_dead(
@@ -321,6 +328,7 @@ class Outbox(Protocol):
         delivery_id: str | None = None,
         action: str | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete dead letters for good. How many."""
 
@@ -340,8 +348,14 @@ class ArrivalSource(Protocol):
 class RejectedEvents(Protocol):
     """What people ask about rejected events."""
 
-    def rejected(self, limit: int = 100) -> list[RejectedEvent]:
-        """Rejected events, newest first."""
+    def rejected(
+        self, limit: int | None = 100, marker: str | None = None, *, bodies: bool = True
+    ) -> list[RejectedEvent]:
+        """Rejected events, newest first, after the one whose id is the marker.
+
+        Without their `bodies`, which may be long, these are empty. Raises `InvalidValue` for a
+        marker that nothing has.
+        """
 
     def rejected_event(self, rejected_id: str) -> RejectedEvent:
         """One rejected event; a unique prefix of its id is enough. Raises `NotFound`."""
@@ -394,9 +408,13 @@ class UnpublishedEvents(Protocol):
     """What people ask about events that a publisher did not take."""
 
     def publications(
-        self, publisher: str | None = None, limit: int = 100
+        self,
+        publishers: Collection[str] | None = None,
+        limit: int | None = 100,
+        marker: str | None = None,
     ) -> list[PublicationRecord]:
-        """Publications, the oldest first."""
+        """Publications of these publishers, or of all, the oldest first; after the one whose id
+        is the marker. Raises `InvalidValue` for a marker that nothing has."""
 
     def publication(self, publication_id: str) -> tuple[PublicationRecord, Publication]:
         """One, with its events; a unique prefix of its id is enough. Raises `NotFound`."""

@@ -21,6 +21,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from pipeline import yaml_source
+from pipeline.access.settings import ClientSettings
 from pipeline.cli.base import TocsinGroup
 from pipeline.desk import Desk, LocalDesk
 from pipeline.health import MetricsSettings
@@ -55,6 +56,7 @@ class TestApplication:
         self.replayed: list[RejectedEvent] = []
         self.retention = RetentionSettings()
         self.metrics = MetricsSettings(port=0)
+        self.client = ClientSettings()
         self.template_settings, self.kind_settings = TemplatesSettings(), KindsSettings()
         self.delivery = DeliverySettings()
         self._ids = count(1)
@@ -62,7 +64,9 @@ class TestApplication:
     @property
     def settings(self) -> Any:
         """None but those that a command here reads."""
-        return SimpleNamespace(metrics=self.metrics, templates=self.template_settings)
+        return SimpleNamespace(
+            metrics=self.metrics, templates=self.template_settings, client=self.client
+        )
 
     def clock(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -105,6 +109,9 @@ class TestApplication:
             new_id=self.new_id,
             log=structlog.get_logger(),
         )
+
+    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
+        return [(None, "*", 3), ("p-1", "a.b", 2)]
 
     def replay_rejected(self, rejected: RejectedEvent) -> str | None:
         self.replayed.append(rejected)

@@ -11,7 +11,7 @@ from pipeline.cli.archive import event
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 CREATE, DELETE = "compute.instance.create.end", "compute.instance.delete.end"
 
@@ -32,7 +32,7 @@ SHOWN = """\
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     """Two created instances and, a minute and an hour later, two deleted ones."""
     a = {"host": "compute-1", "vcpus": 4, "launched_at": NOON}
     store.keep_events(
@@ -49,7 +49,7 @@ def tocsin(store: SqlStore) -> Tocsin:
             ),
         ]
     )
-    return Tocsin(store, event)
+    return Tocsin(store, event, at=at)
 
 
 def listed(tocsin: Tocsin, *arguments: str) -> list[str]:
@@ -160,11 +160,24 @@ def test_unknown_types_and_traits_are_errors(tocsin: Tocsin) -> None:
 
 
 @pytest.mark.parametrize("command", ["list", "types"])
-def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, command: str) -> None:
-    shown = Tocsin(store, event).run("event", command, "-f", "value")
+def test_an_empty_archive_says_how_to_fill_it(store: SqlStore, at: At, command: str) -> None:
+    shown = Tocsin(store, event, at=at).run("event", command, "-f", "value")
     assert (shown.exit_code, shown.stdout) == (0, "")
     assert "Add the publisher store://" in shown.stderr
 
 
 def test_an_archive_that_is_not_empty_says_nothing_where_nothing_is_found(tocsin: Tocsin) -> None:
     assert listed(tocsin, "--type", "image.*") == []
+
+
+def test_floats_that_json_cannot_say_are_shown_as_they_are(
+    tocsin: Tocsin, store: SqlStore
+) -> None:
+    floats = {"nothing": float("nan"), "much": float("inf"), "little": float("-inf"), "x": 1.5}
+    store.keep_events([an_event(message_id="ee55", event_type="a.b", **floats)])
+
+    shown = json.loads(tocsin("event", "show", "ee55", "-f", "json"))
+    assert [repr(value) for _, _, value in shown["traits"]] == ["nan", "inf", "-inf", "1.5"]
+    assert "nothing (float): nan" in tocsin("event", "show", "ee55")
+    assert tocsin("event", "traits", "a.b", "much", "-f", "value") == "inf 1\n"
+    assert "x,float,1,1,1.5" in tocsin("event", "traits", "a.b", "-f", "csv", "--quote", "none")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
 from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
+from pipeline.access.settings import ClientSettings
 from pipeline.cli.alarms import alarm
 from pipeline.cli.archive import event
 from pipeline.cli.completion import completion
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
 from pipeline.cli.groups import group
+from pipeline.cli.main import root
 from pipeline.cli.matchers import matcher
 from pipeline.cli.rejected import rejected
 from pipeline.cli.send import send
@@ -23,6 +26,8 @@ from pipeline.cli.targets import target
 from pipeline.cli.templates import template
 from pipeline.dispatch import FilterEntry, TargetEntry
 from pipeline.errors import StoreUnavailable
+from pipeline.remote import Connection, RemoteDesk
+from pipeline.store.database import Database
 from pipeline.store.routing import Create
 from pipeline.store.sql import SqlStore
 
@@ -128,14 +133,45 @@ def test_kinds_and_receivers_are_offered(tocsin: Tocsin, store: SqlStore) -> Non
     assert completed(tocsin, "send", "message", "--target", "mail-o") == ["mail-ops"]
 
 
+WAYS_TO_IDS = [
+    ("alarm", "show", ""),
+    ("delivery", "show", ""),
+    ("dead-letter", "show", ""),
+    ("rejected", "show", ""),
+    ("event", "show", ""),
+    ("event", "list", "--type", ""),
+    ("target", "show", ""),
+    ("target", "update", "hook", "--set", ""),
+]
+
+
+@pytest.mark.parametrize("words", WAYS_TO_IDS)
 def test_a_database_that_is_away_offers_nothing(
-    tocsin: Tocsin, store: SqlStore, monkeypatch: pytest.MonkeyPatch
+    tocsin: Tocsin, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
 ) -> None:
     def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("away")
 
-    monkeypatch.setattr(store, "search", away)
-    assert completed(tocsin, "alarm", "show", "") == []
+    monkeypatch.setattr(Database, "read", away)
+    assert completed(tocsin, *words) == []
+
+
+@pytest.mark.parametrize("words", WAYS_TO_IDS)
+def test_a_server_that_is_away_offers_nothing(store: SqlStore, words: tuple[str, ...]) -> None:
+    tocsin = Tocsin(store, *COMMANDS)
+    tocsin.application.desk = RemoteDesk(Connection(ClientSettings(server="http://127.0.0.1:9")))
+    assert completed(tocsin, *words) == []
+
+
+def test_the_server_that_the_line_names_is_asked(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While a shell completes, click does not invoke the root that would make the application."""
+    monkeypatch.chdir(tmp_path)
+    for away in (("--server", "http://127.0.0.1:9"), ("--server", "x", "--token", "@none")):
+        shell = ShellComplete(root, {}, "tocsin", "_TOCSIN_COMPLETE")
+        assert shell.get_completions([*away, "alarm", "show"], "") == []
+    assert list(tmp_path.iterdir()) == [], "no database was made"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -15,7 +15,7 @@ from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 HOOK, OTHER = "https://user:pw@receiver/hook?token=s3cret", "https://other/hook"
 ALARM = an_alarm(alarm_id="a-1", name="user deleted", alarm_actions=[HOOK, OTHER])
@@ -23,12 +23,12 @@ EVENT = an_event(message_id="m-1")
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     """One firing, two deliveries: `HOOK` fails once and is then given up; `OTHER` is pending."""
     store.create(ALARM)
     with store.begin() as transaction:
         transaction.save_transitions([a_transition(ALARM, EVENT)])
-    tocsin = Tocsin(store, delivery, dead_letter)
+    tocsin = Tocsin(store, delivery, dead_letter, at=at)
     later = NOON + timedelta(minutes=5)
     finish(store, HOOK, 1, Failed("timed out", None), RetryAt(later))
     finish(store, HOOK, 2, Refused("refused", 404, "no such\nhook"), DeadLetter("refused"))

@@ -12,13 +12,13 @@ from pipeline.store.base import Publication
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 SECRET = "https://u:s3cret@sink.example/e"
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     """Two of one publisher, put off, and one of another, which is the newest."""
     later = NOON + timedelta(hours=1)
     with store.begin() as transaction:
@@ -38,7 +38,7 @@ def tocsin(store: SqlStore) -> Tocsin:
                 ("cc33", "amqp://bus/?routing_key=e", 1, 2),
             ]
         )
-    return Tocsin(store, publication)
+    return Tocsin(store, publication, at=at)
 
 
 def test_the_oldest_is_listed_first_and_no_secret_is_shown(tocsin: Tocsin) -> None:

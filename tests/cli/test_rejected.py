@@ -11,7 +11,7 @@ from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
 
 from builders import NOON
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 
 def a_rejected_event(rejected_id: str, minutes: int = 0, truncated: bool = False) -> RejectedEvent:
@@ -28,11 +28,11 @@ def a_rejected_event(rejected_id: str, minutes: int = 0, truncated: bool = False
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     """Two rejected events, `aa11` the older one."""
     with store.begin() as transaction:
         transaction.save_rejected([a_rejected_event("aa11"), a_rejected_event("bb22", minutes=1)])
-    return Tocsin(store, rejected)
+    return Tocsin(store, rejected, at=at)
 
 
 def test_the_newest_is_listed_first(tocsin: Tocsin) -> None:

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipeline.cli.scrape import between, look, nearby
 from pipeline.cli.status import status
 from pipeline.cli.top import Moment, Process, screen, top
+from pipeline.desk.status import backlog_document, recent_document
 from pipeline.health import MetricsSettings
 from pipeline.metrics import Metrics
 from pipeline.notification import Attempt, Delivered, Failed
@@ -91,8 +92,10 @@ def test_backlog_counts_what_waits(store: SqlStore) -> None:
 
 def test_screen_fits_eighty_columns(store: SqlStore) -> None:
     fill(store)
-    moment = Moment(NOON + timedelta(seconds=90), "sqlite:///x", store.backlog(),
-                    store.recent(NOON - timedelta(minutes=5)))  # fmt: skip
+    now = NOON + timedelta(seconds=90)
+    backlog = backlog_document(store.backlog(), now)
+    recent = recent_document(store.recent(NOON - timedelta(minutes=5)))
+    moment = Moment(now, "sqlite:///x", backlog, recent)
     text = drawn(moment)
     assert max(map(len, text.splitlines())) <= 80
     assert "https://slow:443" in text
@@ -128,7 +131,8 @@ def test_process_that_does_not_answer_is_shown_as_such() -> None:
 
 
 def test_what_there_is_none_of_is_said_in_full(store: SqlStore) -> None:
-    text = drawn(Moment(NOON, "x", store.backlog(), store.recent(NOON)))
+    backlog = backlog_document(store.backlog(), NOON)
+    text = drawn(Moment(NOON, "x", backlog, recent_document(store.recent(NOON))))
     assert "no delivery in the last 5 minutes\n" in text
     assert "no transition in the last 5 minutes\n" in text
 

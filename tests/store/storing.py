@@ -48,10 +48,13 @@ def fire(
 
 
 def a_due_delivery(
-    store: SqlStore, action: str = "https://receiver.example/hook", at: datetime = NOON
+    store: SqlStore,
+    action: str = "https://receiver.example/hook",
+    at: datetime = NOON,
+    project_id: str = "",
 ) -> str:
     """Let a new alarm with this one action fire; the id of the delivery."""
-    alarm = store.create(an_alarm(alarm_actions=(action,)))
+    alarm = store.create(an_alarm(alarm_actions=(action,), project_id=project_id))
     fire(store, alarm, at=at)
     (record,) = store.deliveries(alarm_id=alarm.alarm_id)
     return record.delivery_id

@@ -11,7 +11,7 @@ from pipeline.notification import Failed, Refused
 from pipeline.retry import DeadLetter, Done, RetryAt
 from pipeline.store.sql import SqlStore
 
-from builders import NOON, an_alarm
+from builders import NOON, a_caller, an_alarm
 from store.storing import LEASE, a_due_delivery, an_attempt, fire
 
 MUCH_LATER = NOON + timedelta(days=3)
@@ -61,6 +61,37 @@ def test_replay_chooses_by_action_and_by_time_of_death(store: SqlStore) -> None:
     assert [delivery.delivery_id for delivery in store.claim(9, LEASE, MUCH_LATER)] == [wanted]
     assert store.replay_dead(MUCH_LATER, until=early - timedelta(minutes=1)) == 0
     assert store.replay_dead(MUCH_LATER) == 3
+
+
+def test_who_is_held_to_projects_replays_and_purges_theirs_alone(store: SqlStore) -> None:
+    """notifications 14"""
+    mine, theirs = (_die(store, project_id=project_id) for project_id in ("p-1", "p-2"))
+    held = a_caller(projects=frozenset({"p-1"}))
+
+    assert store.replay_dead(MUCH_LATER, delivery_id=theirs, by=held) == 0
+    assert store.purge_dead(delivery_id=theirs, by=held) == 0
+    assert store.replay_dead(MUCH_LATER, by=held) == 1
+    assert store.delivery(mine)[0].state == "pending"
+    assert store.purge_dead(by=held) == 0
+    assert store.delivery(theirs)[0].state == "dead"
+    assert store.purge_dead() == 1
+
+
+def test_replay_enables_for_others_only_what_is_the_callers(store: SqlStore) -> None:
+    """notifications 14"""
+    _die(store, "target:mail", gone=True, project_id="p-1")
+    _die(store, "https://b.example/", gone=True, project_id="p-2")
+    nameless = a_caller(projects=frozenset({"p-1"}), names=frozenset())
+
+    assert store.replay_dead(MUCH_LATER, action="https://b.example/", by=nameless) == 0
+    assert store.replay_dead(MUCH_LATER, by=nameless) == 1
+
+    assert set(store.counts().disabled_actions) == {"target:mail", "https://b.example/"}
+    (again,) = store.claim(9, LEASE, MUCH_LATER)
+    store.finish([(again, an_attempt(again, Refused("gone")), DeadLetter("gone"))])
+    named = a_caller(projects=frozenset({"p-1"}), names=frozenset({"mail"}))
+    assert store.replay_dead(MUCH_LATER, by=named) == 1
+    assert set(store.counts().disabled_actions) == {"https://b.example/"}
 
 
 def test_replay_leaves_what_is_not_dead_alone(store: SqlStore) -> None:
@@ -136,8 +167,9 @@ def _die(
     action: str = "https://receiver.example/hook",
     at: datetime = NOON,
     gone: bool = False,
+    project_id: str = "",
 ) -> str:
-    delivery_id = a_due_delivery(store, action, at=at)
+    delivery_id = a_due_delivery(store, action, at=at, project_id=project_id)
     (delivery,) = store.claim(1, LEASE, at)
     outcome = Refused("gone", 410, gone=True) if gone else Failed("slow")
     store.finish([(delivery, an_attempt(delivery, outcome, at=at), DeadLetter("given up"))])

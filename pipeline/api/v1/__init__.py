@@ -5,6 +5,7 @@
     description.py  examples.py  target_schemas.py   what the description says besides
     references.py  what a question is about: an id, or an event that is sent along
     alarms.py  trials.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
+    deliveries.py  intake.py  events.py  status.py  (kept_schemas.py: their documents)
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -20,8 +21,20 @@ from flask_smorest import Api
 
 from pipeline import __version__
 from pipeline.api.docs import page
-from pipeline.api.v1 import alarms, as_code, entries, notifications, routes, targets, trials
-from pipeline.api.v1.blueprint import Blueprint
+from pipeline.api.v1 import (
+    alarms,
+    as_code,
+    deliveries,
+    entries,
+    events,
+    intake,
+    notifications,
+    routes,
+    status,
+    targets,
+    trials,
+)
+from pipeline.api.v1.blueprint import AnyText, Blueprint
 from pipeline.api.v1.description import described, statuses
 from pipeline.api.v1.schemas import COMPONENTS
 from pipeline.api.v1.trial_schemas import COMPONENTS as OF_TRIALS
@@ -32,13 +45,19 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     *entries.blueprints(),
     routes.blueprint(),
     *notifications.blueprints(),
+    *deliveries.blueprints(),
+    *intake.blueprints(),
+    events.blueprint(),
     as_code.blueprint(),
+    status.blueprint(),
 )
 
 
 def register(app: Flask) -> None:
     """Add all operations of /v1, their description at /openapi.json, and as a page at /docs."""
     app.config.update(API_TITLE="Tocsin", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
+    app.url_map.converters["text"] = AnyText
+    app.url_map.merge_slashes = False
     api = _Api(app)
     of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
     for name, schema in ChainMap(dict(COMPONENTS), dict(OF_TRIALS), *of_matters).items():

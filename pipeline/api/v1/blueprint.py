@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import wraps
 from itertools import chain
 from typing import Any
@@ -23,6 +23,7 @@ from flask import Response, g, jsonify, request
 from marshmallow import Schema
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.routing import BaseConverter
 
 from pipeline.access import Permission
 from pipeline.desk import LocalDesk, Page
@@ -38,6 +39,13 @@ flask-smorest's own would be lost beside one that is said here."""
 _WEAK = "W/"
 """No digest is this: a weak tag, of which there are none here, matches nothing."""
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The digest, in quotes."}}
+
+
+class AnyText(BaseConverter):
+    """The rest of a path, whatever it holds: `<text:name>`, for ids that others made."""
+
+    regex = ".+"
+    part_isolating = False
 
 
 class _Parser(FlaskParser):
@@ -63,17 +71,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: type[Schema] | None = None,
         digest: bool = False,
         kind: str = "",
+        problems: Collection[int] = (),
     ) -> Callable[[View], View]:
         """Declare an operation; `permission` is what the desk will ask for.
 
         The view's name is its `operationId`, and the docstring describes it; `kind` is added to
-        the one, and stands for `{kind}` in the other.
+        the one, and stands for `{kind}` in the other. `problems` are statuses that follow from
+        nothing else that is declared.
         """
         status = status or (_OK if gives else _NO_CONTENT)
 
         def decorate(view: View) -> View:
             wrapped = _answering(view, status, body=bool(body), digest=digest)
-            wrapped = _described(self, wrapped, permission, gives, status, body, digest, rule)
+            codes = sorted({*_problems(rule, body, digest), *problems})
+            wrapped = _described(self, wrapped, permission, gives, status, body, digest, codes)
             name = "_".join(filter(None, (view.__name__.rstrip("_"), kind)))
             wrapped = self.doc(operationId=name)(wrapped)
             wrapped.__doc__ = (view.__doc__ or "").replace("{kind}", kind)
@@ -120,7 +131,7 @@ def _described(
     status: int,
     body: str,
     digest: bool,
-    rule: str,
+    problems: Sequence[int],
 ) -> View:
     """The view with what the OpenAPI description says of it."""
     described: dict[str, Any] = {"x-permission": str(permission), "security": [{"token": []}]}
@@ -137,20 +148,19 @@ def _described(
     headers = _ETAG if digest else None
     view = blueprint.alt_response(status, success=True, headers=headers, **shown)(view)
     problem = {"$ref": "#/components/schemas/Problem"}
-    for code in _problems(rule, body, digest):
+    for code in problems:
         view = blueprint.alt_response(
             code, schema=problem, content_type="application/problem+json"
         )(view)
     return view
 
 
-def _problems(rule: str, body: str, digest: bool) -> list[int]:
+def _problems(rule: str, body: str, digest: bool) -> Sequence[int]:
     found = [400, 401, 403, 429, 503]
     # A body may name what is not there as well.
     found += [404] if body or _PART_OF_PATH.search(rule) else []
     found += [409, 413, 415] if body else []
-    found += [409, 412] if digest else []
-    return sorted(set(found))
+    return found + ([409, 412] if digest else [])
 
 
 def sent_object() -> Mapping[str, Any]:
@@ -194,6 +204,6 @@ def _if_match() -> str | None:
 def _page(page: Page) -> dict[str, Any]:
     following = None
     if page.marker is not None:
-        arguments = {**request.args.to_dict(), "marker": page.marker}
-        following = f"{request.path}?{urlencode(arguments)}"
+        given = [pair for pair in request.args.items(multi=True) if pair[0] != "marker"]
+        following = f"{request.path}?{urlencode([*given, ('marker', page.marker)])}"
     return {"items": list(page.items), "next": following}

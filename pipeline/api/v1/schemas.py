@@ -15,6 +15,7 @@ from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
 from pipeline.alarms.schema import flat
 from pipeline.desk.base import MOST_AT_ONCE
+from pipeline.desk.choices import DeadLettersToPurge, DeadLettersToReplay, Ids, PublicationsChoice
 from pipeline.errors import InvalidValue
 from pipeline.targets import check_action
 
@@ -26,11 +27,15 @@ def about(text: str, **more: Any) -> dict[str, Any]:
     return {"metadata": {"description": text, **more}}
 
 
-class PageQuery(Schema):
-    """Which part of a list."""
+class Query(Schema):
+    """The arguments of a query, and no others."""
 
     class Meta:
         unknown = RAISE
+
+
+class PageQuery(Query):
+    """Which part of a list."""
 
     limit = fields.Integer(
         load_default=_DEFAULT_LIMIT,
@@ -158,5 +163,9 @@ COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "AlarmIn": AlarmSchema(check_action, -1),
     "AlarmsIn": AlarmsIn,
     "State": StateDocument,
+    "RejectedEventsToReplay": Ids,
+    "DeadLettersToReplay": DeadLettersToReplay,
+    "DeadLettersToPurge": DeadLettersToPurge,
+    "PublicationsChoice": PublicationsChoice,
 }
 """Those that are named by what refers to them."""

@@ -15,6 +15,7 @@ import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import reduce
+from itertools import islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from sqlalchemy import (
     Row,
     Select,
     and_,
+    except_,
     false,
     func,
     intersect,
@@ -31,6 +33,7 @@ from sqlalchemy import (
     select,
     text,
     tuple_,
+    union,
     union_all,
 )
 
@@ -48,6 +51,9 @@ _event, _trait = schema.event.c, schema.event_trait.c
 _FEW = 1_000
 _SMALLEST_PAGE, _LARGEST_PAGE = 100, 2_000
 _ONE_BY_ONE = 100
+_LOOKED_AT = 1_000
+"""Of the events whose ids begin alike, for those that belong to somebody."""
+_PROJECT_TRAITS = ("project_id", "tenant_id")
 _NEWEST_FIRST = (_event.generated.desc(), _event.sequence.desc())
 _OLDEST_FIRST = (_event.generated, _event.sequence)
 
@@ -57,9 +63,10 @@ _Places = Select[tuple[datetime, int]]
 
 
 class _Asked(NamedTuple):
-    """What a condition leaves: the places in one or another of the parts, in none twice.
+    """What a condition leaves: the places in one or another of the parts.
 
-    `in_order`: each part has them in their order in an index.
+    `in_order`: each part has them in their order in an index. A place in two parts counts twice,
+    and is read once.
     """
 
     parts: list[_Places]
@@ -92,7 +99,7 @@ class SqlArchive(Part):
         found: list[Event] = []
         with self._database.read() as connection:
             _walk_indexes(connection)
-            after = None if marker is None else _place(connection, marker)
+            after = None if marker is None else _place(connection, marker, wanted.projects)
             for event in _candidates(connection, wanted, limit, after):
                 if matches(wanted, event):
                     found.append(event)
@@ -117,19 +124,24 @@ class SqlArchive(Part):
                 return
             after = places[-1].generated, places[-1].sequence
 
-    def archived_event(self, message_id: str) -> tuple[Event, datetime]:
+    def archived_event(
+        self, message_id: str, projects: frozenset[str] | None = None
+    ) -> tuple[Event, datetime]:
         """One event, and when it was kept; a unique beginning of its id is enough."""
         key = storable_key(message_id)
         starts = (_event.message_id >= key, _event.message_id <= key + "\U0010ffff")
-        statement = select(schema.event).where(*starts).order_by(_event.message_id).limit(2)
+        statement = select(schema.event).where(*starts).order_by(_event.message_id)
         with self._database.read() as connection:
-            rows = connection.execute(statement).all()
-        if not rows:
+            rows = connection.execute(statement.limit(2 if projects is None else _LOOKED_AT))
+            seen = ((row, _event_of(row)) for row in rows)
+            found = list(islice((one for one in seen if _seen(one[1], projects)), 2))
+        if not found:
             raise NotFound(f"Event {message_id} is not in the archive")
-        if len(rows) > 1 and rows[0].message_id != key:
+        row, event = found[0]
+        if len(found) > 1 and row.message_id != key:
             message = f"more than one event's id starts with '{message_id}'"
             raise Ambiguous(f"{message}. Use more of it")
-        return Event.from_dict(from_json(rows[0].document)), rows[0].received_at
+        return event, row.received_at
 
     def fired_at(self, alarm_id: str, message_id: str) -> datetime | None:
         """When the event fired the alarm; None if it did not, or firings are kept less long."""
@@ -149,6 +161,8 @@ class SqlArchive(Part):
             .group_by(event_type)
             .order_by(event_type)
         )
+        if wanted.projects is not None:
+            counted = counted.where(_event.sequence.in_(_belonging(wanted.projects, wanted)))
         fits = glob(wanted.event_type)
         with self._database.read() as connection:
             rows = connection.execute(counted).all()
@@ -220,19 +234,28 @@ def _walk_indexes(connection: Connection) -> None:
 def _read(
     connection: Connection, places: Sequence[Row[Any]], order: Sequence[Any] = _NEWEST_FIRST
 ) -> Iterator[Event]:
-    for start in range(0, len(places), _LARGEST_PAGE):
-        these = [row.sequence for row in places[start : start + _LARGEST_PAGE]]
+    sequences = list(dict.fromkeys(row.sequence for row in places))
+    for start in range(0, len(sequences), _LARGEST_PAGE):
+        these = sequences[start : start + _LARGEST_PAGE]
         documents = select(_event.document).where(_event.sequence.in_(these))
         for (document,) in connection.execute(documents.order_by(*order)):
             yield Event.from_dict(from_json(document))
 
 
-def _place(connection: Connection, marker: str) -> _Place:
-    statement = select(_event.generated, _event.sequence)
-    place = connection.execute(statement.where(_event.message_id == storable_key(marker))).first()
-    if place is None:
+def _place(connection: Connection, marker: str, projects: frozenset[str] | None) -> _Place:
+    statement = select(schema.event).where(_event.message_id == storable_key(marker))
+    place = connection.execute(statement).first()
+    if place is None or not _seen(_event_of(place), projects):
         raise InvalidValue(f"marker: event {marker} is not in the archive", "marker")
     return place.generated, place.sequence
+
+
+def _event_of(row: Any) -> Event:
+    return Event.from_dict(from_json(row.document))
+
+
+def _seen(event: Event, projects: frozenset[str] | None) -> bool:
+    return projects is None or event.project_id in projects
 
 
 def _page(
@@ -246,6 +269,8 @@ def _page(
     if wanted.event_type.strip("*"):
         places = _from_index(_event, wanted, after)
         asked.append(_of_types(connection, places, [wanted.event_type]))
+    if wanted.projects is not None:
+        asked.append(_of_projects(wanted.projects, wanted, after))
     if not asked:
         asked = [_Asked([_from_index(_event, wanted, after)])]
     asked = _most_telling(connection, asked)
@@ -305,6 +330,36 @@ def _with_trait(trait: TraitFilter, wanted: EventFilter, after: _Place | None) -
     places = _from_index(_trait, wanted, after).where(named)
     parts = [places.where(_within(low, high)) for low, high in keys]
     return _Asked(parts, all(low == high for low, high in keys))
+
+
+def _of_projects(projects: frozenset[str], wanted: EventFilter, after: _Place | None) -> _Asked:
+    """Where the traits that say whose an event is have the name of a project."""
+    if not projects:
+        return _Asked([_from_index(_trait, wanted, after).where(false())])
+    parts: list[_Places] = []
+    for name in _PROJECT_TRAITS:
+        for project in sorted(projects):
+            parts += _with_trait(TraitFilter(name, "eq", project), wanted, after).parts
+    return _Asked(parts)
+
+
+def _belonging(projects: frozenset[str], wanted: EventFilter) -> Select[Any]:
+    """The sequences of the events that belong to one of the projects, by the indexes alone: of
+    the two traits the first that says something decides (`Event.project_id`)."""
+    first, second = _PROJECT_TRAITS
+    keys = {trait_key(project) for project in projects}
+    keys |= {trait_key(int(project)) for project in projects if _is_integer(project)}
+    of, value = _from_index(_trait, wanted, None), _trait.value
+    said = of.where(_trait.name == first, value.in_(sorted(keys)))
+    by_second = of.where(_trait.name == second, value.in_(sorted(keys)))
+    decided = of.where(_trait.name == first, value.not_in([trait_key(""), trait_key(0)]))
+    second_decides = select(except_(by_second, decided).subquery("second_decides"))
+    return select(union(said, second_decides).subquery("belonging").c.sequence)
+
+
+def _is_integer(text: str) -> bool:
+    """Whether it is how an integer is written, so that a trait may be one."""
+    return text.isdecimal() and text.isascii() and str(int(text[:99])) == text
 
 
 def _within(low: str, high: str) -> ColumnElement[bool]:

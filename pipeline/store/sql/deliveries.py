@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, select, update
 
+from pipeline.access import LOCAL, Caller
+from pipeline.dispatch import named
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery, Notification
 from pipeline.store import schema
@@ -17,6 +19,7 @@ from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
 from pipeline.store.sql.disabled import disabled_reasons, enable
 from pipeline.store.sql.outbox import delivery_from
+from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
 _delivery, _notification, _attempt = (
@@ -26,6 +29,10 @@ _delivery, _notification, _attempt = (
 )
 _STATES = ("pending", "delivered", "dead", "digested")
 _PURGED_AT_A_TIME = 1_000
+_NEWEST_FIRST = (
+    Key(_delivery.created_at, descending=True),
+    Key(_delivery.delivery_id, descending=True),
+)
 
 _EVERYTHING = select(
     *schema.delivery.c,
@@ -58,12 +65,14 @@ class SqlDeliveries(Part):
         receiver: str | None = None,
         outcome: str | None = None,
         digest_id: str | None = None,
-        limit: int = 100,
+        limit: int | None = 100,
+        marker: str | None = None,
+        by: Caller = LOCAL,
     ) -> list[DeliveryRecord]:
         """Deliveries, newest first. `outcome` (of any attempt) is one of `OUTCOME_NAMES`.
 
         `receiver` is what `dispatch.receiver` makes of their action; `digest_id` the delivery that
-        tells of them.
+        tells of them. Who is held to projects finds those of their alarms, deleted ones too.
         """
         _check_choice("state", state, _STATES)
         _check_choice("outcome", outcome, OUTCOME_NAMES)
@@ -78,14 +87,20 @@ class SqlDeliveries(Part):
         if outcome is not None:
             of_delivery = _attempt.delivery_id == _delivery.delivery_id
             wanted.append(exists().where(of_delivery, _attempt.outcome == outcome))
-        newest = (_delivery.created_at.desc(), _delivery.delivery_id.desc())
+        wanted += _seen(by)
+        newest = [key.ordered for key in _NEWEST_FIRST]
         statement = _EVERYTHING.where(*wanted).order_by(*newest).limit(limit)
         with self._database.read() as connection:
+            beyond = after(connection, _NEWEST_FIRST, marker, "Delivery", *_seen_alone(by))
+            if beyond is not None:
+                statement = statement.where(beyond)
             return [_record(row) for row in connection.execute(statement)]
 
-    def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
+    def delivery(
+        self, delivery_id: str, by: Caller = LOCAL
+    ) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
         """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""
-        statement = _EVERYTHING.where(_delivery.delivery_id == delivery_id)
+        statement = _EVERYTHING.where(_delivery.delivery_id == delivery_id, *_seen(by))
         of_delivery = select(schema.attempt).where(_attempt.delivery_id == delivery_id)
         with self._database.read() as connection:
             row = connection.execute(statement).first()
@@ -111,13 +126,15 @@ class SqlDeliveries(Part):
         action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Make dead letters due again with a fresh schedule, their actions enabled. How many.
 
         `since` and `until` bound the time at which they died. Same `delivery_id`, so the
-        receiver still sees a repeat as one.
+        receiver still sees a repeat as one. Who is held to projects or names enables only what
+        is theirs.
         """
-        chosen = _dead(delivery_id, action, since, until)
+        chosen = [*_dead(delivery_id, action, since, until), *_seen_alone(by)]
         again = {
             "state": "pending",
             "attempts_before": _delivery.attempts,
@@ -131,7 +148,9 @@ class SqlDeliveries(Part):
         with self._database.write() as connection:
             actions = set(connection.scalars(select(_delivery.action).where(*chosen).distinct()))
             count = int(connection.execute(statement).rowcount)
-            enable(connection, actions | ({action} if action else set()))
+            if action and by.sees_all:
+                actions.add(action)
+            enable(connection, [each for each in actions if _may_enable(by, each)])
             announce_deliveries(connection)
             return count
 
@@ -140,11 +159,12 @@ class SqlDeliveries(Part):
         delivery_id: str | None = None,
         action: str | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete dead letters for good. How many."""
         some = (
             select(_delivery.delivery_id, _delivery.notification_id)
-            .where(*_dead(delivery_id, action, None, until))
+            .where(*_dead(delivery_id, action, None, until), *_seen_alone(by))
             .order_by(_delivery.delivery_id)
             .limit(_PURGED_AT_A_TIME)
             .with_for_update()
@@ -183,6 +203,35 @@ def _dead(
     if until is not None:
         chosen.append(_delivery.finished_at <= until)
     return chosen
+
+
+def _seen(by: Caller) -> list[ColumnElement[bool]]:
+    """That a notification is of an alarm of the caller's projects, or was when it was deleted."""
+    if by.projects is None:
+        return []
+    alarm, history, projects = schema.alarm.c, schema.alarm_history.c, sorted(by.projects)
+    theirs = select(alarm.alarm_id).where(alarm.project_id.in_(projects))
+    deleted = exists().where(
+        history.alarm_id == _notification.alarm_id,
+        history.type == "deletion",
+        history.on_behalf_of.in_(projects),
+    )
+    there = exists().where(alarm.alarm_id == _notification.alarm_id)
+    return [or_(_notification.alarm_id.in_(theirs), and_(deleted, ~there))]
+
+
+def _seen_alone(by: Caller) -> list[ColumnElement[bool]]:
+    """The same of a delivery's notification, where that is not at hand."""
+    if by.projects is None:
+        return []
+    seen = select(_notification.notification_id).where(*_seen(by))
+    return [_delivery.notification_id.in_(seen)]
+
+
+def _may_enable(by: Caller, action: str) -> bool:
+    """A target that has a name is for those to enable who may deal with it."""
+    name = named(action, "target")
+    return name is None or by.reaches(name)
 
 
 def _equal(*pairs: tuple[ColumnElement[Any], str | None]) -> list[ColumnElement[bool]]:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, select
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, literal, select
 
 from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
 from pipeline.store.base import RejectedEvent
 from pipeline.store.rows import rejected_from
+from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
 _rejected = schema.rejected_event.c
+_NEWEST_FIRST = (Key(_rejected.received_at, descending=True), Key(_rejected.rejected_id))
 
 
 class SqlRejectedEvents(Part):
     """`store.base.RejectedEvents`."""
 
-    def rejected(self, limit: int = 100) -> list[RejectedEvent]:
-        """Rejected events, newest first."""
-        newest = (_rejected.received_at.desc(), _rejected.rejected_id)
-        statement = select(schema.rejected_event).order_by(*newest).limit(limit)
+    def rejected(
+        self, limit: int | None = 100, marker: str | None = None, *, bodies: bool = True
+    ) -> list[RejectedEvent]:
+        """Rejected events, newest first, after the one whose id is the marker.
+
+        Without their `bodies`, which may be long, these are empty.
+        """
+        columns: list[ColumnElement[Any]] = [*_rejected]
+        if not bodies:
+            columns = [each for each in columns if each is not _rejected.body]
+            columns.append(literal(b"").label("body"))
+        statement = select(*columns).order_by(*(key.ordered for key in _NEWEST_FIRST))
         with self._database.read() as connection:
-            return [rejected_from(row) for row in connection.execute(statement)]
+            beyond = after(connection, _NEWEST_FIRST, marker, "Rejected event")
+            if beyond is not None:
+                statement = statement.where(beyond)
+            return [rejected_from(row) for row in connection.execute(statement.limit(limit))]
 
     def rejected_event(self, rejected_id: str) -> RejectedEvent:
         """One rejected event; a unique prefix of its id is enough. Raises `NotFound`."""

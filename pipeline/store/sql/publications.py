@@ -7,7 +7,7 @@ process that dies leaves nothing to clean up.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,9 +18,11 @@ from pipeline.store import schema
 from pipeline.store.base import Publication, PublicationRecord
 from pipeline.store.rows import publication_from, publication_row
 from pipeline.store.sql.bulk import insert_new, update_all
+from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
 _table, _publication = schema.publication, schema.publication.c
+_OLDEST_FIRST = (Key(_publication.created_at), Key(_publication.publication_id))
 _ORDER = (_publication.created_at, _publication.publication_id)
 _SHOWN = (
     _publication.publication_id,
@@ -105,11 +107,19 @@ class SqlPublications(Part):
     # --- people --------------------------------------------------------------------------
 
     def publications(
-        self, publisher: str | None = None, limit: int = 100
+        self,
+        publishers: Collection[str] | None = None,
+        limit: int | None = 100,
+        marker: str | None = None,
     ) -> list[PublicationRecord]:
-        """Publications, the oldest first."""
-        statement = select(*_SHOWN).where(_of(publisher)).order_by(*_ORDER).limit(limit)
+        """Publications of these publishers, or of all, the oldest first; after the one whose id
+        is the marker."""
+        statement = select(*_SHOWN).order_by(*_ORDER).limit(limit)
+        if publishers is not None:
+            statement = statement.where(_publication.sink.in_(publishers))
         with self._database.read() as connection:
+            if (beyond := after(connection, _OLDEST_FIRST, marker, "Publication")) is not None:
+                statement = statement.where(beyond)
             return [_record(row) for row in connection.execute(statement)]
 
     def publication(self, publication_id: str) -> tuple[PublicationRecord, Publication]:

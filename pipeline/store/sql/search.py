@@ -1,7 +1,6 @@
 """Searching alarms: filters, sort keys and paging by marker (alarms 20).
 
-The order is total, since the alarm id settles ties; a page starts after its marker's place in
-that order, so no alarm is shown twice or passed over, whatever is created in between.
+The order is total, since the alarm id settles ties.
 """
 
 from __future__ import annotations
@@ -10,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, literal, or_, select
+from sqlalchemy import ColumnElement, case, select
 
 from pipeline.alarms.alarm import Alarm, Severity
 from pipeline.errors import InvalidValue
 from pipeline.store import schema
 from pipeline.store.rows import alarm_from
+from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
 _alarm = schema.alarm.c
@@ -51,7 +51,6 @@ _SORT_KEYS: Mapping[str, ColumnElement[Any]] = {
     "state_timestamp": _alarm.state_timestamp,
 }
 _DIRECTIONS = ("asc", "desc")
-_Order = list[tuple[str, str]]
 
 
 class SqlAlarmSearch(Part):
@@ -72,10 +71,10 @@ class SqlAlarmSearch(Part):
         order = _total_order(sort)
         if limit is not None and limit < 1:
             raise InvalidValue(f"limit must be at least 1, not {limit}", "limit")
-        statement = select(schema.alarm).where(*wanted).order_by(*map(_ordered, order))
+        statement = select(schema.alarm).where(*wanted).order_by(*(key.ordered for key in order))
         with self._database.read() as connection:
-            if marker is not None:
-                statement = statement.where(_after(connection, marker, order))
+            if (beyond := after(connection, order, marker, "Alarm")) is not None:
+                statement = statement.where(beyond)
             return [alarm_from(row) for row in connection.execute(statement.limit(limit))]
 
 
@@ -90,37 +89,14 @@ def _equals(name: str, value: Any) -> ColumnElement[bool]:
     return column == value
 
 
-def _total_order(sort: Sequence[tuple[str, str]]) -> _Order:
+def _total_order(sort: Sequence[tuple[str, str]]) -> list[Key]:
     """The sort keys up to the alarm id, after which there are no ties left."""
-    order: _Order = []
+    order: list[Key] = []
     for key, direction in sort:
         if key not in _SORT_KEYS:
             known = ", ".join(_SORT_KEYS)
             raise InvalidValue(f"unknown sort key '{key}'. Use one of {known}", "sort")
         if direction not in _DIRECTIONS:
             raise InvalidValue(f"unknown sort direction '{direction}'. Use asc or desc", "sort")
-        order.append((key, direction))
-    return [*order, ("alarm_id", "asc")]
-
-
-def _ordered(step: tuple[str, str]) -> ColumnElement[Any]:
-    key, direction = step
-    column = _SORT_KEYS[key]
-    return column.desc() if direction == "desc" else column.asc()
-
-
-def _after(connection: Connection, marker: str, order: _Order) -> ColumnElement[bool]:
-    """What stands after the marker: equal to it in the first keys, and beyond it in the next."""
-    columns = [_SORT_KEYS[key].label(f"key_{at}") for at, (key, _) in enumerate(order)]
-    place = connection.execute(select(*columns).where(_alarm.alarm_id == marker)).first()
-    if place is None:
-        raise InvalidValue(f"marker: Alarm {marker} not found", "marker")
-    alternatives = []
-    same: list[ColumnElement[bool]] = []
-    for (key, direction), value in zip(order, place, strict=True):
-        column = _SORT_KEYS[key]
-        here = literal(value, column.type)
-        beyond = column < here if direction == "desc" else column > here
-        alternatives.append(and_(*same, beyond))
-        same.append(column == here)
-    return or_(*alternatives)
+        order.append(Key(_SORT_KEYS[key], direction == "desc"))
+    return [*order, Key(_alarm.alarm_id)]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cli.queries import OPERATORS, TYPES, conditions
+from pipeline.alarms.queries import OPERATORS, TYPES, conditions
 from pipeline.errors import InvalidValue
 
 
