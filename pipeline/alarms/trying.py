@@ -122,8 +122,7 @@ class Trial:
         self.events += 1
         if len(self._seen) < _TYPES_KEPT:
             self._seen.add(event.event_type)
-        places = {int(key.partition("/")[0]) for key in self._index.matches(event)}
-        self._let_fire(event, [self._tried[place] for place in sorted(places)])
+        self._let_fire(event, self._meeting(event))
         groups = [self._of_type[event_type] for event_type in self._types.matches(event)]
         for group in groups:
             group.look(event)
@@ -146,7 +145,15 @@ class Trial:
             group = self._of_type.setdefault(event_type, _OfType())
             (group.composites if tried.is_composite else group.alarms).append(tried)
 
-    def _let_fire(self, event: Event, matching: Sequence[_Tried]) -> None:
+    def _meeting(self, event: Event) -> Mapping[_Tried, set[int]]:
+        """The alarms of which the event meets rules, and which of their rules, by number."""
+        met: dict[_Tried, set[int]] = {}
+        for key in self._index.matches(event):
+            number, _, rule = key.partition("/")
+            met.setdefault(self._tried[int(number)], set()).add(int(rule))
+        return met
+
+    def _let_fire(self, event: Event, matching: Mapping[_Tried, set[int]]) -> None:
         """Let those fire whose conditions the event meets, and what refers to them."""
         met = [tried for tried in matching if tried.is_composite and tried.is_in_force(event)]
         fired = {
@@ -154,7 +161,8 @@ class Trial:
             for tried in matching
             if not tried.is_composite and tried.meets(event)
         }
-        fires = self._composites.look(event, [tried.alarm.alarm_id for tried in met], fired)
+        conditions = {tried.alarm.alarm_id: matching[tried] for tried in met}
+        fires = self._composites.look(event, conditions, fired)
         for tried in met:
             tried.count(event, fires=tried.alarm.alarm_id in fires)
         for alarm_id in fires.difference(tried.alarm.alarm_id for tried in met):

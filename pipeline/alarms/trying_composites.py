@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.alarms.alarm import Alarm, State
 from pipeline.alarms.composites import Composites, Evaluation, Referred
-from pipeline.alarms.composition import rule_of
+from pipeline.alarms.composition import quiet_conditions, rule_of
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
 
@@ -27,10 +27,11 @@ class TriedComposites:
         self._referred = {key: referred[key] for key in wanted if key in referred}
 
     def look(
-        self, event: Event, met: Sequence[str], changed: Mapping[str, State]
+        self, event: Event, conditions: Mapping[str, set[int]], changed: Mapping[str, State]
     ) -> frozenset[str]:
-        """The ids of those that fire. The event meets conditions of `met`; `changed` are others
-        that fired on it, with their states."""
+        """The ids of those that fire. The event meets these of their event `conditions`, by
+        number; `changed` are others that fired on it, with their states."""
+        met = [key for key, numbers in conditions.items() if self._is_news(key, numbers)]
         seen = {key: state for key, state in changed.items() if key in self._referred}
         if not (met or seen):
             return frozenset()
@@ -42,6 +43,10 @@ class TriedComposites:
             if key in self._referred:
                 self._referred[key] = self._referred[key]._replace(state=state)
         return frozenset(fired)
+
+    def _is_news(self, alarm_id: str, numbers: set[int]) -> bool:
+        """Whether one of these conditions is not quiet, which no event does anything to."""
+        return not numbers.issubset(quiet_conditions(self.alarms[alarm_id]))
 
 
 def _ordered(alarms: Sequence[Alarm]) -> Iterator[tuple[str, Alarm]]:
