@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pipeline import __version__, logs, settings, yaml_source
-from pipeline.access import LOCAL
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.live import LiveAlarms
 from pipeline.check import check
 from pipeline.desk import LocalDesk
@@ -387,12 +387,17 @@ class Application:
         look_up = Sources(self._environ, self.settings.secrets.lookups)
         return Telling(self.settings, store, self.clock, self.new_id, log, self._open, look_up)
 
+    @property
+    def caller(self) -> Caller:
+        """Who runs commands on the store of this machine, for the history."""
+        return replace(LOCAL, user_id=_login())
+
     @cached_property
     def desk(self) -> Desk:
         """Where people's questions go: the server that is set, else the store of this machine."""
         client = self.settings.client
         if not client.server:
-            return LocalDesk(self, replace(LOCAL, user_id=_login()))
+            return LocalDesk(self, self.caller)
         from pipeline.remote import Connection, RemoteDesk
 
         connection = Connection(client)

@@ -132,7 +132,7 @@ def carry_out(app: Application, wanted: Plan, *, dry_run: bool) -> None:
     for change in wanted.changes:
         _show(change)
     if not dry_run:
-        app.store.apply(wanted.wanted)
+        app.store.apply(wanted.wanted, app.caller)
     _summary(wanted, dry_run)
     if dry_run and wanted.changes:
         raise click.exceptions.Exit(EXIT_DIFFERENT)

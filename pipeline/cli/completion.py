@@ -85,6 +85,12 @@ def publications(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
 
 
 @_completing
+def tokens(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Names of API tokens that are not revoked."""
+    return [(one.name, one.role) for one in store.tokens() if one.revoked_at is None]
+
+
+@_completing
 def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest events of the archive."""
     return [(one.message_id, one.event_type) for one in store.events(EventFilter())]

@@ -12,6 +12,8 @@ from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.base import Desk, Parts
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.history import LocalHistory
+from pipeline.desk.tokens import LocalTokens
 
 
 class LocalDesk:
@@ -29,6 +31,16 @@ class LocalDesk:
     def entries(self) -> LocalEntries:
         """Targets, groups, filters and matchers."""
         return LocalEntries(self._parts, self.caller)
+
+    @cached_property
+    def tokens(self) -> LocalTokens:
+        """API tokens."""
+        return LocalTokens(self._parts, self.caller)
+
+    @cached_property
+    def history(self) -> LocalHistory:
+        """What people changed."""
+        return LocalHistory(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

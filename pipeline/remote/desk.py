@@ -9,6 +9,8 @@ from pipeline.desk.base import Desk
 from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.history import RemoteHistory
+from pipeline.remote.tokens import RemoteTokens
 
 
 class RemoteDesk:
@@ -26,6 +28,16 @@ class RemoteDesk:
     def entries(self) -> RemoteEntries:
         """Targets, groups, filters and matchers."""
         return RemoteEntries(self._connection)
+
+    @cached_property
+    def tokens(self) -> RemoteTokens:
+        """API tokens."""
+        return RemoteTokens(self._connection)
+
+    @cached_property
+    def history(self) -> RemoteHistory:
+        """What people changed."""
+        return RemoteHistory(self._connection)
 
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
     blueprint.py   how an operation is declared: its route, who may, what it takes and gives
     schemas.py     what documents look like, for the OpenAPI description
-    alarms.py  entries.py
+    alarms.py  entries.py  tokens.py  history.py
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -14,11 +14,16 @@ from flask import Flask
 from flask_smorest import Api
 
 from pipeline import __version__
-from pipeline.api.v1 import alarms, entries
+from pipeline.api.v1 import access_schemas, alarms, entries, history, tokens
 from pipeline.api.v1.blueprint import Blueprint
 from pipeline.api.v1.schemas import COMPONENTS
 
-BLUEPRINTS: tuple[Blueprint, ...] = (alarms.blueprint(), *entries.blueprints())
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    alarms.blueprint(),
+    *entries.blueprints(),
+    tokens.blueprint(),
+    history.blueprint(),
+)
 
 
 def register(app: Flask) -> Api:
@@ -31,7 +36,7 @@ def register(app: Flask) -> Api:
         OPENAPI_JSON_PATH="openapi.json",
     )
     api = _Api(app)
-    for name, schema in COMPONENTS.items():
+    for name, schema in {**COMPONENTS, **access_schemas.COMPONENTS}.items():
         api.spec.components.schema(name, schema=schema)
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     for blueprint in BLUEPRINTS:

@@ -61,7 +61,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: type[Schema] | None = None,
         digest: bool = False,
     ) -> Callable[[View], View]:
-        """Declare an operation; `permission` is what the desk will ask for."""
+        """Declare an operation; `permission` is what the desk will ask for.
+
+        Whose role does not have it is refused before anything is read of the request, so that an
+        operation whose desk forgets to ask is refused as well.
+        """
         status = status or (_OK if gives else _NO_CONTENT)
 
         def decorate(view: View) -> View:
@@ -69,6 +73,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             wrapped = _described(self, wrapped, permission, gives, status, body, digest, rule)
             if query is not None:
                 wrapped = self.arguments(query, location="query", as_kwargs=False)(wrapped)
+            wrapped = _permitted(wrapped, permission)
             self.route(rule, methods=[method])(wrapped)
             return view
 
@@ -79,6 +84,15 @@ def desk() -> LocalDesk:
     """The desk of the request's caller."""
     found: LocalDesk = g.desk
     return found
+
+
+def _permitted(view: View, permission: Permission) -> View:
+    @wraps(view)
+    def permitted(*arguments: Any, **path: Any) -> Any:
+        desk().caller.require(permission)
+        return view(*arguments, **path)
+
+    return permitted
 
 
 def _answering(view: View, status: int, *, body: bool, digest: bool) -> View:
