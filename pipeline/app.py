@@ -408,7 +408,7 @@ class Application:
         """The REST API."""
         from pipeline.serving import api_server
 
-        return api_server(self, self.settings.api, self._log)
+        return api_server(self, self.settings.api, self._log, self._observer)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""

@@ -36,6 +36,7 @@ Tell = TypeVar("Tell", bound=Callable[..., None])
 
 OTHER = "other"
 _CLASSES, _LISTENERS, _RECEIVERS, _TEMPLATES, _TRAITS, _KNOWN_TYPES = 64, 16, 100, 50, 100, 4_096
+_ROUTES, _METHODS = 200, 10
 
 _LONGEST_CLASS = 40
 
@@ -178,6 +179,16 @@ class Metrics(Observer):
             "template",
         )
 
+        # --- the API
+        self.requests = counter(
+            "api_requests_total",
+            "Requests to the API, by method, route and status.",
+            *("method", "route", "status"),
+        )
+        self.request_time = histogram(
+            "api_request_seconds", "How long a request to the API took.", _QUICK, "route"
+        )
+
         # --- the store
         self.store_up = gauge("store_up", "1 while the database answers this process.", "livemin")
         self.deliveries = gauge(
@@ -233,6 +244,7 @@ class Metrics(Observer):
         self._template = _Bounded(_TEMPLATES)
         self._trait = _Bounded(_TRAITS)
         self._publisher = _Bounded(_RECEIVERS)
+        self._route, self._method = _Bounded(_ROUTES), _Bounded(_METHODS)
         # What `labels` gives, kept: to look it up takes longer than to count.
         self._counters: dict[tuple[str, str, str], Counter] = {}
         self._histograms: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
@@ -298,6 +310,14 @@ class Metrics(Observer):
         if dead:
             self.dead_letters.labels(known).inc()
 
+    @_raises_nothing
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request; see `Observer`."""
+        known = self._route.of(route)
+        self.requests.labels(self._method.of(method), known, str(status)).inc()
+        self.request_time.labels(known).observe(seconds)
+
+    @_raises_nothing
     def combined_into_digest(self, to: str, deliveries: int) -> None:
         """Count what was combined; see `Observer`."""
         self.combined.labels(self._receiver.of(to)).inc(deliveries)

@@ -50,6 +50,9 @@ class Observer:
     def template_failed(self, file: str) -> None:
         """A template could not be used, and another was used in its place."""
 
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """The API answered a request; `route` is its pattern, `''` where it has none."""
+
     def combined_into_digest(self, to: str, deliveries: int) -> None:
         """So many deliveries to this receiver were combined into one digest."""
 

@@ -11,11 +11,14 @@ from pipeline.api.app import Identify
 from pipeline.api.identity import noauth_caller
 from pipeline.desk import Parts
 from pipeline.errors import InvalidValue
+from pipeline.observer import Observer
 
 
-def api_server(parts: Parts, settings: ApiSettings, log: Any) -> ApiServer:
+def api_server(
+    parts: Parts, settings: ApiSettings, log: Any, observer: Observer | None = None
+) -> ApiServer:
     """The API, ready to run. Raises `InvalidValue` where it cannot be served as it is set."""
-    app = make_app(parts, _identify(settings), settings, log)
+    app = make_app(parts, _identify(settings), settings, log, observer)
     return ApiServer(app, settings, log)
 
 

@@ -22,6 +22,7 @@ from pipeline.access.settings import ApiSettings
 from pipeline.api import v1
 from pipeline.api.problems import CONTENT_TYPE, Problem, problem_of
 from pipeline.desk import LocalDesk, Parts
+from pipeline.observer import Observer
 
 Identify: TypeAlias = Callable[[Mapping[str, str]], Caller]
 """Who sends these headers. Raises `Unauthenticated`."""
@@ -39,13 +40,19 @@ _SECURITY_HEADERS = {
 }
 
 
-def make_app(parts: Parts, identify: Identify, settings: ApiSettings, log: Any) -> Flask:
+def make_app(
+    parts: Parts,
+    identify: Identify,
+    settings: ApiSettings,
+    log: Any,
+    observer: Observer | None = None,
+) -> Flask:
     """The application. `identify` says who asks."""
     app = Flask("tocsin.api")
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.strict_slashes = False
-    _add_requests(app, parts, identify, log)
+    _add_requests(app, parts, identify, log, observer or Observer())
     _add_errors(app, log)
     v1.register(app)
 
@@ -60,7 +67,9 @@ def make_app(parts: Parts, identify: Identify, settings: ApiSettings, log: Any) 
     return app
 
 
-def _add_requests(app: Flask, parts: Parts, identify: Identify, log: Any) -> None:
+def _add_requests(
+    app: Flask, parts: Parts, identify: Identify, log: Any, observer: Observer
+) -> None:
     @app.before_request
     def begin() -> None:
         g.began = time.monotonic()
@@ -75,13 +84,16 @@ def _add_requests(app: Flask, parts: Parts, identify: Identify, log: Any) -> Non
         response.headers[REQUEST_ID] = g.request_id
         for name, value in _SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
+        seconds = time.monotonic() - g.began
+        rule = str(request.url_rule or "")
+        observer.answered(request.method, rule, response.status_code, seconds)
         desk = g.get("desk")
         log.info(
             "api.request",
             method=request.method,
             path=request.path,
             status=response.status_code,
-            milliseconds=round((time.monotonic() - g.began) * 1000, 1),
+            milliseconds=round(seconds * 1000, 1),
             user=desk.caller.user_id if desk else "",
             remote=request.remote_addr,
             request_id=g.request_id,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from flask import request
 from werkzeug.exceptions import HTTPException
 
 from pipeline.alarms.schema import flat
@@ -94,7 +95,7 @@ def _errors(error: Exception) -> Iterator[tuple[str, str]]:
 
 def _of_http(error: HTTPException) -> Problem:
     status = HTTPStatus(error.code or 500)
-    detail = error.description or error.name
+    detail = _in_our_words(status, error)
     # webargs keeps what was wrong with which argument beside the error.
     messages = (getattr(error, "data", None) or {}).get("messages")
     errors = tuple(flat(_without_location(messages))) if messages else ()
@@ -106,6 +107,16 @@ def _of_http(error: HTTPException) -> Problem:
         if name.lower() not in ("content-type", "content-length")
     }
     return Problem(status, detail, errors, headers)
+
+
+def _in_our_words(status: HTTPStatus, error: HTTPException) -> str:
+    match status:
+        case HTTPStatus.NOT_FOUND:
+            return f"nothing is at {request.path}. /docs lists what there is."
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return f"{request.method} does not work on {request.path}. /docs lists what does."
+        case _:
+            return error.description or error.name
 
 
 def _without_location(messages: Any) -> Any:

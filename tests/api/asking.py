@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
+from structlog.testing import CapturingLogger
 from werkzeug.test import TestResponse
 
 from pipeline.access import LOCAL, Caller
@@ -24,9 +24,8 @@ class Api:
     def __init__(self, application: TestApplication, **settings: Any) -> None:
         self.application = application
         self._by = LOCAL
-        made = make_app(
-            application, lambda _: self._by, ApiSettings(**settings), structlog.ReturnLogger()
-        )
+        self.log = CapturingLogger()
+        made = make_app(application, lambda _: self._by, ApiSettings(**settings), self.log)
         self.app = made
         self._client = made.test_client()
 

@@ -29,12 +29,12 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> list[tuple[str, 
     return found
 
 
-@pytest.mark.parametrize("service", ["listener", "notifier"])
+@pytest.mark.parametrize("service", ["listener", "notifier", "api"])
 def test_compose_runs_the_commands_that_the_tests_run(service: str) -> None:
     """Its commands exist, and its settings are settings (tests/acceptance runs both)."""
     definition = COMPOSE["services"][service]
-    assert definition["command"] == [service]
-    assert (service,) in commands(root)
+    assert definition["command"][0] == service
+    root.commands[service].make_context(service, list(definition["command"][1:]))
     loaded = load(ROOT / "tocsin.yaml", definition["environment"])
     assert loaded.warnings == ()
     assert loaded.settings.database.url.startswith("postgresql://")
@@ -43,7 +43,7 @@ def test_compose_runs_the_commands_that_the_tests_run(service: str) -> None:
 
 def test_compose_services_reach_each_other_by_name() -> None:
     services = COMPOSE["services"]
-    assert set(services) == {"rabbitmq", "postgresql", "listener", "notifier", "receiver"}
+    assert set(services) == {"rabbitmq", "postgresql", "listener", "notifier", "api", "receiver"}
     environment = services["listener"]["environment"]
     assert "@rabbitmq:5672" in environment["TOCSIN_RABBITMQ_URLS"]
     assert "@postgresql:5432" in environment["TOCSIN_DATABASE_URL"]
