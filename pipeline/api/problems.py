@@ -23,6 +23,7 @@ from pipeline.errors import (
     Ambiguous,
     Conflict,
     Forbidden,
+    IdentityUnavailable,
     InvalidValue,
     NotFound,
     StoreUnavailable,
@@ -41,6 +42,7 @@ _STATUSES: tuple[tuple[type[TocsinError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (IdentityUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

@@ -59,7 +59,8 @@ class LocalEntries:
         self._may_look(kind, name)
         store = self._parts.store
         present = document(entries.found(store, kind, name).entry)
-        self._may_set_up(kind, {**changes, "type": present.get("type")})
+        self._may_set_up(kind, {"type": present.get("type")})
+        self._may_set_up(kind, changes)
         return entry_document(
             entries.updated(store, kind, name, changes, unset, digest, self._caller)
         )
