@@ -205,7 +205,7 @@ def test_clients_may_have_to_show_a_certificate(store: SqlStore, files: Files) -
     stranger.configure_cert(unknown)
     with served(store, **files.settings, client_ca=str(files.ca)) as server:
         for refused in (files.client(), unknown):
-            with pytest.raises(ssl.SSLError, match="alert|EOF"):
+            with pytest.raises(ssl.SSLError, match=r"alert|EOF"):
                 server.speak_tls(refused, get())
         assert status(server.speak_tls(known, get())[0]) == 200
 
