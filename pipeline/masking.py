@@ -15,12 +15,16 @@ MASK = "***"
 # The user info ends at the last @ before the path, as in every URL parser; a password with a raw
 # slash (SQLAlchemy takes one) ends there too, unless what looks like it is a port: host:80/a@b.
 _PASSWORD = re.compile(r"(?P<head>://[^\s/?#:@]*):(?!\d+[/?#])(?:[^\s/?#'\"]*|[^\s@'\"]*)@")
+# Of trust+http and its like the user is the trust.
+_TRUST = re.compile(r"(?P<head>\btrust\+\w+://)[^\s/?#@'\"]+@", re.IGNORECASE)
 _LONE_USER = re.compile(r"(?P<head>\b(?:https?|jenkinss?|slack)://)[^\s/?#:@'\"]+@", re.IGNORECASE)
 # All of a Slack webhook's path is what lets in; a channel's name, behind a token, is not.
 _HOOK = re.compile(
     r"(?P<head>\b(?:slack://[^\s/?#'\"@]+/|https?://hooks\.slack(?:-gov)?\.com/\w+/))[^\s'\"<>?#]+",
     re.IGNORECASE,
 )
+# The last part of the path is the token.
+_GOTIFY = re.compile(r"(?P<head>\bgotifys?://[^\s'\"<>?#]+/)[^\s/'\"<>?#]+/*", re.IGNORECASE)
 _ARGUMENT = re.compile(r"(?P<head>[?&;#](?P<name>[^\s=&;#?]+)=)(?P<value>[^\s&#'\"<>]+)")
 _SECRET_NAME = re.compile(
     r"token|passw|passphrase|pwd|secret|credential|signature|^sig$|auth$|key$", re.IGNORECASE
@@ -50,15 +54,18 @@ def mask_url(text: str) -> str:
     """The text with the secrets of every URL in it masked.
 
     Masked are the password of `user:password@`, a lone `user@` of an http, Jenkins or Slack URL
-    (it is a token there), the path of a Slack webhook, and the query arguments whose name says
-    so: `?token=…`, `&api_key=…`. Of a scheme that is not known all is: `tgram://***`.
+    (it is a token there), the trust of `trust+http://trust:delete@`, the path of a Slack webhook,
+    the token at the end of Gotify's, and the query arguments whose name says so: `?token=…`,
+    `&api_key=…`. Of a scheme that is not known all is: `tgram://***`.
     """
     if "://" not in text and "=" not in text:
         return text
     text = _URL.sub(_masked_unknown, text)
+    text = _TRUST.sub(rf"\g<head>{MASK}@", text)
     text = _PASSWORD.sub(rf"\g<head>:{MASK}@", text)
     text = _LONE_USER.sub(rf"\g<head>{MASK}@", text)
     text = _HOOK.sub(rf"\g<head>{MASK}", text)
+    text = _GOTIFY.sub(rf"\g<head>{MASK}", text)
     return _ARGUMENT.sub(_masked_argument, text)
 
 
@@ -103,6 +110,9 @@ def _masked_unknown(match: re.Match[str]) -> str:
 
 
 def _masked_argument(match: re.Match[str]) -> str:
-    if not is_secret_name(match["name"]):
+    if is_secret_name(match["name"]):
+        return f"{match['head']}{MASK}"
+    if "=" not in match["value"]:
         return match[0]
-    return f"{match['head']}{MASK}"
+    # What is named inside a value: `argument=--token=…`, `next=https://host/?token=…`.
+    return match["head"] + _ARGUMENT.sub(_masked_argument, f"?{match['value']}")[1:]

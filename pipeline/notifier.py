@@ -196,7 +196,7 @@ class Notifier:
         if not limit:
             return
         self._made_due = False
-        self._withdraw(self._sparing.refresh())
+        self._withdraw(self._sparing.refresh(hurried=self._more_for is None))
         given = self._sparing.claim(self._lease, now, busy)
         claimed = self._outbox.claim(limit, self._lease, now, busy | self._sparing.held)
         if len(claimed) < limit:

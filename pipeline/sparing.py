@@ -37,6 +37,7 @@ from pipeline.store.guards import (
 from pipeline.targets.settings import DeliverySettings
 
 _LOOK_SECONDS = 1.0
+_AHEAD_SECONDS = 0.5
 _MOST_PACED = 64
 _BETWEEN_PACED_SECONDS = 0.2
 """Under load targets with bounds are looked at no more often; without load none waits for it."""
@@ -138,11 +139,14 @@ class Sparing:
         """What is known may be old."""
         self._look_at = self._paced_at = monotonic()
 
-    def refresh(self) -> set[str]:
+    def refresh(self, *, hurried: bool) -> set[str]:
         """Look, once a second, what other notifiers have found out; the receivers whose breaker
-        is newly open. Raises `StoreUnavailable`."""
+        is newly open. Raises `StoreUnavailable`.
+
+        Where nothing is `hurried` it looks ahead of time, so that it need not when something is.
+        """
         self._read_entries()
-        if monotonic() < self._look_at:
+        if monotonic() < self._look_at - (0 if hurried else _AHEAD_SECONDS):
             return set()
         before = self.opened
         self._breakers = self._outbox.breakers()

@@ -210,10 +210,11 @@ class Worker:
             for start in range(0, len(decisions), _WRITTEN_AT_ONCE):
                 portion = decisions[start : start + _WRITTEN_AT_ONCE]
                 fired += self._written(partial(self._record_or_reject, portion))
-        self.tally.fired += fired
-        self._observer.committed(fired, perf_counter() - began)
-        if fired:
+        took = perf_counter() - began
+        if fired:  # before what nobody waits for
             self._wake()
+        self.tally.fired += fired
+        self._observer.committed(fired, took)
         # After the alarms, which wait for no sink.
         self._publish(decisions)
 

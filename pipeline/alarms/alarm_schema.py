@@ -17,6 +17,7 @@ from marshmallow.validate import Range
 from pipeline.alarms import conditions, schedule
 from pipeline.alarms.alarm import Condition, EventRule, Severity, State, TimeConstraint
 from pipeline.errors import InvalidValue
+from pipeline.masking import MASK, mask_url
 from pipeline.registry import one_of
 from pipeline.strict_schema import StrictSchema
 
@@ -209,6 +210,11 @@ class AlarmSchema(StrictSchema):
 
     def _problem_with(self, url: str) -> str:
         """What is wrong with an action, '' for nothing. No secret of it is shown."""
+        if MASK in url:
+            return (
+                f"{mask_url(url)}: the secret is missing. Write it in the place of {MASK}, or name"
+                " a target."
+            )
         try:
             self._check_action(url)
         except InvalidValue as error:

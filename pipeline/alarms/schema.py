@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import cycle
 from typing import Any
 
 from marshmallow import ValidationError
@@ -123,18 +124,40 @@ def _constraint_as_dict(constraint: TimeConstraint) -> dict[str, Any]:
 
 def unmasked(data: Mapping[str, Any], alarm: Alarm) -> dict[str, Any]:
     """The data with each action that was shown masked, and is given back so, as the alarm has
-    it."""
-    known = {mask_url(url): url for state in State for url in alarm.actions(state)}
+    it. Of those that are shown alike the first is the first, and so on.
 
-    def original(action: Any) -> Any:
-        return known.get(action, action) if isinstance(action, str) else action
+    Raises `InvalidAlarm` where it cannot be told which is meant.
+    """
+    kept = {f"{state.value.replace(' ', '_')}_actions": alarm.actions(state) for state in State}
+    every = tuple(dict.fromkeys(url for urls in kept.values() for url in urls))
+    problems: dict[str, list[str]] = {}
+    found = dict(data)
+    for key in kept.keys() & data.keys():
+        if isinstance(data[key], list):
+            found[key], problems[key] = _unmasked(data[key], kept[key], every)
+    if problems := {key: said for key, said in problems.items() if said}:
+        raise InvalidAlarm(problems)
+    return found
 
-    return {
-        key: [original(action) for action in value]
-        if key.endswith("_actions") and isinstance(value, list)
-        else value
-        for key, value in data.items()
-    }
+
+def _unmasked(
+    given: list[Any], kept: Sequence[str], every: Sequence[str]
+) -> tuple[list[Any], list[str]]:
+    """One list of actions with their secrets, and what is wrong: `kept` are those that it had,
+    `every` those of all lists."""
+    meant: dict[str, Iterator[str]] = {}
+    problems = []
+    for shown in dict.fromkeys(action for action in given if isinstance(action, str)):
+        alike = [url for url in kept if mask_url(url) == shown]
+        alike = alike or [url for url in every if mask_url(url) == shown]
+        if len(alike) == 1 or len(alike) == given.count(shown):
+            meant[shown] = cycle(alike)
+        elif alike:
+            problems.append(
+                f"{len(alike)} actions are shown as {shown}. Give all of them, or with its secret"
+                " the one that is meant."
+            )
+    return [next(meant[a]) if isinstance(a, str) and a in meant else a for a in given], problems
 
 
 def _loaded(

@@ -20,9 +20,6 @@ from pipeline.dispatch.builtins import BUILTINS
 from pipeline.dispatch.entry_schema import OptionsCheck
 from pipeline.dispatch.secret_values import has_kept, merged
 from pipeline.errors import InvalidValue
-from pipeline.masking import MASK
-
-_ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,6 @@ def wanted_alarm(item: Item, present: Alarm | None, making: Making) -> Alarm:
     data = {"type": "event", "all_projects": not item.data.get("project_id"), **item.data}
     if present is not None:
         data = {**unmasked(data, present), "state": present.state.value}
-    _check_masks(data)
     given = item.data.get("alarm_id")
     if given is not None and not (isinstance(given, str) and given):
         raise InvalidValue("an id is a text.", None, {"alarm_id": ["an id is a text."]})
@@ -72,18 +68,3 @@ def wanted_entry(item: Item, present: Entry | None, readable: bool, making: Maki
         for name, given in entry.secrets.items()
     }
     return replace(entry, secrets=secrets)
-
-
-def _check_masks(data: Mapping[str, Any]) -> None:
-    """Raise `InvalidValue` for actions with `***` that stand for nothing there is."""
-    problems = {
-        name: {
-            number: ["the secret is missing. Write it in the place of ***, or name a target."]
-            for number, action in enumerate(data[name])
-            if isinstance(action, str) and MASK in action
-        }
-        for name in _ACTIONS
-        if isinstance(data.get(name), list)
-    }
-    if problems := {name: found for name, found in problems.items() if found}:
-        raise InvalidValue("the secrets of actions are missing.", None, problems)

@@ -61,7 +61,12 @@ def show(app: Application, output: Output, delivery_id: str) -> None:
 
 @dead_letter.command()
 @click.argument("delivery_ids", nargs=-1, shell_complete=completion.dead_letters)
-@click.option("--action", metavar="URL", help="All to this action, as the alarm has it.")
+@click.option(
+    "--action",
+    metavar="URL",
+    callback=deliveries.whole_action,
+    help="All to this action, as the alarm has it.",
+)
 @click.option("--since", type=times.MOMENT, metavar="TIME", help="All that died since then.")
 @click.option("--until", type=times.MOMENT, metavar="TIME", help="All that died until then.")
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
@@ -98,7 +103,12 @@ def replay(
 
 @dead_letter.command()
 @click.argument("delivery_ids", nargs=-1, shell_complete=completion.dead_letters)
-@click.option("--action", metavar="URL", help="All to this action, as the alarm has it.")
+@click.option(
+    "--action",
+    metavar="URL",
+    callback=deliveries.whole_action,
+    help="All to this action, as the alarm has it.",
+)
 @click.option("--until", type=times.MOMENT, metavar="TIME", help="All that died until then.")
 @click.option("--all", "everything", is_flag=True, help="All dead letters.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

@@ -11,7 +11,7 @@ from pipeline import dispatch
 from pipeline.cli import completion, times
 from pipeline.cli.base import Application, pass_application
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.masking import mask_url
+from pipeline.masking import MASK, mask_url
 from pipeline.notification import (
     OUTCOME_NAMES,
     Attempt,
@@ -40,6 +40,17 @@ COLUMNS = (
 )
 
 
+def whole_action(_: Any, __: Any, action: str | None) -> str | None:
+    """An action that deliveries are chosen by. One that was copied from a list may lack its
+    secrets, and would find nothing."""
+    if action and MASK in action:
+        raise click.BadParameter(
+            f"{action} is without its secrets, which nothing is found by. Give the action as the"
+            " alarm has it; or choose by ids, times or, in a list, --receiver."
+        )
+    return action
+
+
 def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options by which deliveries are chosen from a list."""
     options = (
@@ -47,7 +58,8 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
                      help="Only of this alarm: its id or name."),
         click.option("--event", "message_id", metavar="MESSAGE_ID",
                      help="Only those that this event caused."),
-        click.option("--action", metavar="URL", help="Only to this action, as the alarm has it."),
+        click.option("--action", metavar="URL", callback=whole_action,
+                     help="Only to this action, as the alarm has it."),
         click.option("--receiver", metavar="URL",
                      help="Only to this server, whatever the path: https://host:port."),
         click.option("--outcome", type=click.Choice(OUTCOME_NAMES),

@@ -64,9 +64,8 @@ def _properties(command: Callable[..., Any]) -> Callable[..., Any]:
 def matcher() -> None:
     """Make and change matchers: which notifications go where.
 
-    A matcher looks at what the policy of its kind lets through: of alarms, those that are at
-    least an error (critical). One without rules takes everything. `tocsin route explain` shows
-    what a matcher makes of a notification.
+    A matcher looks at what the policy of its kind lets through: of alarms, all. One without
+    rules takes everything. `tocsin route explain` shows what a matcher makes of a notification.
     """
 
 

@@ -56,7 +56,7 @@ def publications(count: int) -> str:
 def _fields(counts: Counts, database: str, now: datetime) -> dict[str, Any]:
     deliveries, states = counts.deliveries_by_state, counts.alarms_by_state
     late = max((now - counts.oldest_due).total_seconds(), 0) if counts.oldest_due else 0
-    disabled = dict(counts.disabled_actions)
+    disabled = {mask_url(action): why for action, why in counts.disabled_actions.items()}
     return {
         "database": database,
         "alarms": counts.alarms,

@@ -164,9 +164,9 @@ entries.add_common(
 def enable(app: Application, receiver: str) -> None:
     """Tell again who was disabled, or is left alone because it failed.
 
-    NAME is a target's; an action is as the alarm has it, a receiver as `tocsin status` shows it.
-    What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`. A target that
-    was disabled by --disable is enabled by `tocsin target update NAME --enable`.
+    NAME is a target's; an action is as the alarm has it, or as `tocsin status` shows it, as a
+    receiver is. What became a dead letter meanwhile is delivered by `tocsin dead-letter replay`.
+    A target that was disabled by --disable is enabled by `tocsin target update NAME --enable`.
 
     \b
     Examples:
@@ -174,7 +174,9 @@ def enable(app: Application, receiver: str) -> None:
       tocsin target enable https://receiver.example:8443
     """
     action = receiver if ":" in receiver else f"target:{receiver}"
-    if app.store.enable(action):
+    shown_so = [each for each in app.store.counts().disabled_actions if mask_url(each) == action]
+    enabled = [app.store.enable(each) for each in shown_so or [action]]
+    if any(enabled):
         click.echo(f"{mask_url(action)} is told again.")
         return
     name = named(action, "target")

@@ -1,7 +1,8 @@
 """Database: connections, transactions, and what their failures mean.
 
 The only module that knows how SQLite and PostgreSQL are connected to. Every other module of the
-store asks it for `read()`, `write()` or `stream()` and speaks SQLAlchemy Core in the block.
+store asks it for `read()`, `look()`, `write()` or `stream()` and speaks SQLAlchemy Core in the
+block.
 
 What nothing lost means here (delivery 1): a commit has reached the disk when it returns, unless
 the caller says that it need not. On SQLite that is WAL with synchronous=FULL, one fsync per batch;
@@ -14,7 +15,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
@@ -28,10 +29,14 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from pipeline.errors import StoreUnavailable
 from pipeline.store.settings import DatabaseSettings, parse_url, shown
 
-_WRITES, _DURABLE = "tocsin_writes", "tocsin_durable"
 _USED_AT = "tocsin_used_at"
 _FRESH_SECONDS = 1.0
 _ROWS_AT_A_TIME = 1_000
+
+_READ = ("BEGIN",)
+_WRITE = ("PRAGMA synchronous = FULL", "BEGIN IMMEDIATE")
+_WRITE_AT_ONCE = ("PRAGMA synchronous = NORMAL", "BEGIN IMMEDIATE")
+"""How SQLite's transactions begin."""
 
 _PASSING_SQLITE = frozenset(
     {
@@ -67,12 +72,11 @@ class Database:
         self._driver_error: type[Exception] = driver.Error
         # SQLite has one writer at a time and lets the others poll; within a process they queue.
         self._writer = threading.Lock()
-        read_options: dict[str, Any] = {}
+        self._reading, self._hasty = engine, hasty
         if not self.is_sqlite:
-            read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        self._reading = engine.execution_options(**read_options)
-        self._writing = engine.execution_options(**{_WRITES: True})
-        self._hasty = hasty.execution_options(**{_WRITES: True, _DURABLE: False})
+            self._reading = engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
 
     @classmethod
     def connect(cls, settings: DatabaseSettings) -> Database:
@@ -92,12 +96,22 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that reads: all of it sees the database as of one moment."""
         with self._translated(), self._reading.begin() as connection:
+            self._begin(connection, _READ)
+            yield connection
+
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """For a single statement that reads: it sees one moment by itself, which spares
+        PostgreSQL two journeys."""
+        # SQLite begins and ends a transaction for a statement by itself.
+        with self._translated(), self._hasty.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes: committed at the end of the block, undone if it raises."""
-        with self._translated(), self._turn(), self._writing.begin() as connection:
+        with self._translated(), self._turn(), self._engine.begin() as connection:
+            self._begin(connection, _WRITE)
             yield connection
 
     @contextmanager
@@ -109,6 +123,7 @@ class Database:
         On PostgreSQL each statement is a transaction of its own, which spares it two journeys.
         """
         with self._translated(), self._turn(), self._hasty.begin() as connection:
+            self._begin(connection, _WRITE_AT_ONCE)
             yield connection
 
     @contextmanager
@@ -116,6 +131,7 @@ class Database:
         """Like `read`, for results that are too large for memory."""
         options = {"yield_per": _ROWS_AT_A_TIME}
         with self._translated(), self._reading.execution_options(**options).begin() as connection:
+            self._begin(connection, _READ)
             yield connection
 
     @contextmanager
@@ -133,6 +149,13 @@ class Database:
         """Let go of all connections."""
         self._engine.dispose()
         self._hasty.dispose()
+
+    def _begin(self, connection: Connection, statements: Sequence[str]) -> None:
+        """Begin SQLite's transaction; psycopg begins PostgreSQL's by itself."""
+        if self.is_sqlite:
+            driven: Any = connection.connection.driver_connection
+            for statement in statements:
+                driven.execute(statement)
 
     def _turn(self) -> AbstractContextManager[None]:
         return self._queued() if self.is_sqlite else nullcontext()
@@ -158,7 +181,7 @@ class Database:
             if not _passing(error):
                 raise
             raise StoreUnavailable(f"{self.shown}: {_reason(error.orig)}") from error
-        except self._driver_error as error:  # of a connection that was lent by `own`
+        except self._driver_error as error:  # lent by `own`, or of a transaction's beginning
             raise StoreUnavailable(f"{self.shown}: {_reason(error)}") from error
 
 
@@ -212,7 +235,6 @@ def _sqlite_engine(url: URL, settings: DatabaseSettings) -> Engine:
         connect_args={"timeout": settings.statement_timeout_seconds},
     )
     event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -227,7 +249,7 @@ def _make_file(path: Path, name: str) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _: object) -> None:
-    connection.isolation_level = None  # transactions are begun below, not by the driver
+    connection.isolation_level = None  # transactions are begun above, not by the driver
     _use_wal(connection)
 
 
@@ -250,24 +272,16 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             return
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    options = connection.get_execution_options()
-    if not options.get(_WRITES):
-        connection.exec_driver_sql("BEGIN")
-        return
-    synchronous = "FULL" if options.get(_DURABLE, True) else "NORMAL"
-    driven: Any = connection.connection.driver_connection
-    driven.execute(f"PRAGMA synchronous = {synchronous}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
 # --- PostgreSQL ------------------------------------------------------------------------------
 
 
 def _postgresql_engine(
-    url: URL, settings: DatabaseSettings, further: Mapping[str, str] = MappingProxyType({})
+    url: URL,
+    settings: DatabaseSettings,
+    further: Mapping[str, str] = MappingProxyType({}),
+    **how: Any,
 ) -> Engine:
-    """Connections that have `further` among their settings."""
+    """Connections that have `further` among their settings, for an engine that is made so."""
     defaults = {
         "connect_timeout": str(max(2, round(settings.connect_timeout_seconds))),
         "application_name": "tocsin",
@@ -285,6 +299,7 @@ def _postgresql_engine(
         pool_timeout=settings.statement_timeout_seconds,
         # The connection that was used last knows the statements, and has them in its memory.
         pool_use_lifo=True,
+        **how,
     )
     milliseconds = round(settings.statement_timeout_seconds * 1000)
     timeouts = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
@@ -297,10 +312,10 @@ def _postgresql_engine(
     }
 
     def prepare(connection: Any, record: Any) -> None:
-        connection.autocommit = True
+        before, connection.autocommit = connection.autocommit, True
         for name, value in chosen.items():
             connection.execute(f"SET {name} = {value}")
-        connection.autocommit = False
+        connection.autocommit = before
         record.info[_USED_AT] = time.monotonic()
 
     event.listen(engine, "connect", prepare)
@@ -309,8 +324,9 @@ def _postgresql_engine(
 
 
 def _hasty_engine(url: URL, settings: DatabaseSettings) -> Engine:
-    engine = _postgresql_engine(url, settings, {"synchronous_commit": "off"})
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    # Said to the engine, as said of a connection it would be set, and reset, at each use.
+    further = {"synchronous_commit": "off"}
+    return _postgresql_engine(url, settings, further, isolation_level="AUTOCOMMIT")
 
 
 def _ping_the_rested(engine: Engine) -> None:

@@ -208,9 +208,10 @@ def checked_options(
     An option that has a secret in it, such as a URL with a password, is a secret as well.
     A name may have hyphens where the type's own has underscores: `from-address`.
     Of a secret that is `***`, or that is named without a value, the secret has `***`: it stays as
-    it is kept (notifications 6). Whether what `${env:NAME}` and `${file:PATH}` stand for is fit is
-    seen when it is looked up; what is nearly a lookup, `${envv:NAME}`, is unfit. Raises
-    `InvalidValue` for an unknown type or unfit options, with all problems.
+    it is kept (notifications 6). An empty one is unfit: nothing is ever sent with it. Whether what
+    `${env:NAME}` and `${file:PATH}` stand for is fit is seen when it is looked up; what is nearly
+    a lookup, `${envv:NAME}`, is unfit. Raises `InvalidValue` for an unknown type or unfit options,
+    with all problems.
     """
     schema = _schema(of_type(type).schema)
     options = {_own_name(schema, key): value for key, value in options.items()}
@@ -230,9 +231,22 @@ def checked_options(
         if not (has_kept(secrets.get(name)) or has_lookup(options.get(name)))
     }
     said |= {name: [told] for name, value in options.items() if (told := mistyped(value))}
+    said = _without_anything({name: secrets.get(name) for name in secret}) | said
     if said:
         raise InvalidValue(_said(said), None, said)
     return public, secrets
+
+
+def _without_anything(secrets: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of secrets that are empty: as of an empty file, or a variable of a shell's
+    that is not set. Several by their names, as marshmallow has it."""
+    said: dict[str, Any] = {}
+    for name, secret in secrets.items():
+        if isinstance(secret, Mapping):
+            said[name] = _without_anything(secret)
+        elif isinstance(secret, str) and not secret.strip():
+            said[name] = ["The secret is empty. Give it a value, or leave it out."]
+    return {name: texts for name, texts in said.items() if texts}
 
 
 def _tells(value: Any) -> bool:
@@ -302,7 +316,8 @@ def _told(messages: Any, at: tuple[str, ...]) -> Iterator[str]:
     if isinstance(messages, Mapping):
         for name, below in messages.items():
             # What marshmallow says of a mapping's items stands under these.
-            part = () if name == "_schema" or (at and name in ("key", "value")) else (str(name),)
+            is_of_item = len(at) > 1 and name in ("key", "value")
+            part = () if is_of_item or name == "_schema" else (str(name),)
             yield from _told(below, at + part)
         return
     for text in messages if isinstance(messages, list) else [messages]:

@@ -25,9 +25,10 @@ _SHORTEST, _LONGEST, _MOST_AT_ONCE = 24, 64, 2
 def keys_of(secrets: Iterable[str]) -> tuple[bytes, ...]:
     """The keys of secrets such as `whsec_<base64>`; a text may hold two, parted by a blank.
 
-    Raises `InvalidValue`, without the secrets, for one that is none, or more than two.
+    Raises `InvalidValue`, without the secrets, for one that is none, be it empty, or more than
+    two.
     """
-    found = tuple(_key(secret) for text in secrets for secret in text.split())
+    found = tuple(_key(secret) for text in secrets for secret in text.split() or [""])
     if len(found) > _MOST_AT_ONCE:
         raise InvalidValue("More than two signing secrets: the old and the new one are enough.")
     return found

@@ -290,6 +290,50 @@ def test_secrets_are_masked_on_demand_and_survive_being_given_back() -> None:
     assert back.name == "new"
 
 
+HOOKS = ("https://h/?token=one", "https://h/?token=two")
+SHOWN = "https://h/?token=***"
+
+
+def test_actions_that_are_shown_alike_are_each_kept_when_they_are_given_back() -> None:
+    """They differ in nothing but their secrets."""
+    alarm = loaded(alarm_actions=[*HOOKS, "log://"], ok_actions=[HOOKS[1]])
+    given = {**as_dict(alarm, mask=True), "alarm_actions": [SHOWN, "http://i/", SHOWN]}
+
+    back = update_alarm(alarm, given, now=LATER, check_action=check_action)
+
+    assert back.alarm_actions == (HOOKS[0], "http://i/", HOOKS[1])
+    assert back.ok_actions == (HOOKS[1],)
+
+
+def test_an_action_that_is_shown_elsewhere_may_be_given_masked() -> None:
+    alarm = loaded(alarm_actions=[HOOKS[0]])
+
+    back = update_alarm(alarm, {"ok_actions": [SHOWN]}, now=LATER, check_action=check_action)
+
+    assert back.ok_actions == (HOOKS[0],)
+
+
+def test_an_action_whose_secret_was_masked_elsewhere_is_refused() -> None:
+    """As one that is copied from a list into a new alarm."""
+    with pytest.raises(InvalidAlarm, match=r"token=\*\*\*: the secret is missing"):
+        loaded(alarm_actions=[SHOWN])
+
+
+def test_one_of_two_actions_that_are_shown_alike_is_not_guessed() -> None:
+    alarm = loaded(alarm_actions=HOOKS)
+
+    with pytest.raises(InvalidAlarm) as caught:
+        update_alarm(alarm, {"alarm_actions": [SHOWN]}, now=LATER, check_action=check_action)
+
+    assert caught.value.problems == (
+        (
+            "alarm_actions",
+            f"2 actions are shown as {SHOWN}. Give all of them, or with its secret the one that"
+            " is meant.",
+        ),
+    )
+
+
 def test_an_alarm_file_is_read_in_its_order() -> None:
     text = """
     alarms:

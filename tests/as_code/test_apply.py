@@ -240,7 +240,7 @@ def test_all_problems_of_all_files_are_told_at_once_with_their_places(
         ),
         (
             "alarms:\n- {name: a, event_rule: {}, ok_actions: ['http://a:***@b/']}",
-            "2:42 alarms[0].ok_actions[0]",
+            "2:41 alarms[0].ok_actions",
             "the secret is missing",
         ),
         (

@@ -150,7 +150,9 @@ ALARMS = st.builds(
     enabled=st.booleans(),
     severity=st.sampled_from(Severity),
     alarm_actions=st.lists(
-        st.sampled_from(["log://", "http://a:b@c/?token=x", "test://"]), unique=True
+        # The last but one is shown as the one before it is.
+        st.sampled_from(["log://", "http://a:b@c/?token=x", "http://a:z@c/?token=y", "test://"]),
+        unique=True,
     ).map(tuple),
     repeat_actions=st.booleans(),
     time_constraints=st.lists(
@@ -182,7 +184,7 @@ def entries(draw: Any) -> dict[str, Entry]:
         common = {"comment": draw(TEXT), "disable": draw(st.booleans())}
         some = tuple(draw(st.lists(st.sampled_from(targets), unique=True))) if targets else ()
         if kind == "target":
-            secrets = {"token": draw(TEXT)}
+            secrets = {"token": draw(TEXT.filter(str.strip))}
             options = {"server": "http://g.example"}
             filter = draw(st.sampled_from(["", *filters]))
             found[name] = TargetEntry(name, "gotify", options, secrets, filter=filter, **common)

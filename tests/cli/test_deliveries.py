@@ -226,3 +226,15 @@ class TestDeadLetters:
         said = tocsin("dead-letter", "purge", ids(store)[HOOK], "--yes")
         assert said == "1 dead letter deleted.\n"
         assert not store.deliveries(state="dead")
+
+
+@pytest.mark.parametrize(
+    "command", [("delivery", "list"), ("dead-letter", "replay"), ("dead-letter", "purge", "--yes")]
+)
+def test_an_action_that_was_copied_without_its_secrets_is_refused(
+    tocsin: Tocsin, command: tuple[str, ...]
+) -> None:
+    """It would find nothing, and say that all is well."""
+    said = tocsin.fails(*command, "--action", "https://user:***@receiver/hook", code=2)
+
+    assert "is without its secrets" in said

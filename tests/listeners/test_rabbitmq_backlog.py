@@ -33,6 +33,15 @@ class Commits:
         outcome.set_exception(error) if error else outcome.set_result(None)
 
 
+class Quick(Commits):
+    """One whose commits are made before anybody looks."""
+
+    def begin(self, decisions: list[str]) -> Future[None]:
+        outcome = super().begin(decisions)
+        self.end()
+        return outcome
+
+
 class Acknowledged:
     """A consumer that remembers what was acknowledged, and how often it was woken."""
 
@@ -80,6 +89,31 @@ def test_a_batch_is_acknowledged_after_its_commit_and_never_before(
     """delivery 1"""
     backlog.add(10, ["a"])
     backlog.advance()
+    assert acknowledged.tags == []
+    commits.end()
+    assert acknowledged.woken == 1
+    backlog.advance()
+    assert acknowledged.tags == [10]
+
+
+def test_what_came_alone_is_acknowledged_without_being_woken_for_it(
+    acknowledged: Acknowledged,
+) -> None:
+    """The wait for its commit is as good as being told of its end."""
+    commits = Quick()
+    backlog = Backlog(acknowledged, commits, most=3)  # type: ignore[arg-type]
+    backlog.add(10, ["a"], alone=True)
+    assert commits.begun == [["a"]]
+    assert acknowledged.tags == [10]
+    assert acknowledged.woken == 0
+
+
+def test_what_came_alone_is_acknowledged_after_a_commit_that_takes_long(
+    backlog: Backlog[str], commits: Commits, acknowledged: Acknowledged
+) -> None:
+    """The broker is answered meanwhile, so the end of the commit has to wake who does that."""
+    backlog.add(10, ["a"], alone=True)
+    backlog.add(20, ["b"], alone=True)
     assert acknowledged.tags == []
     commits.end()
     assert acknowledged.woken == 1

@@ -27,6 +27,12 @@ from pipeline.masking import mask_url, masked
         ("https://h/p?client_secret=a;b&password=c", "https://h/p?client_secret=***&password=***"),
         ("https://h/#access_token=abc", "https://h/#access_token=***"),
         ("/hook?token=abc", "/hook?token=***"),
+        ("https://h/?next=https://i/?token=abc", "https://h/?next=https://i/?token=***"),
+        ("exec:///bin/x?argument=--token=abc", "exec:///bin/x?argument=--token=***"),
+        ("gotify://push.example.org/AbCdEfGh.123456", "gotify://push.example.org/***"),
+        ("gotifys://h:8443/a/gotify/Abc.1/", "gotifys://h:8443/a/gotify/***"),
+        ("trust+https://0b7a3c:delete@heat/v1/x", "trust+https://***@heat/v1/x"),
+        ("trust+zaqar://0b7a3c@?queue_name=q", "trust+zaqar://***@?queue_name=q"),
         (
             "cannot reach 'amqp://u:p@h/': refused, then amqps://v:q@i/.",
             "cannot reach 'amqp://u:***@h/': refused, then amqps://v:***@i/.",

@@ -55,6 +55,21 @@ def test_what_was_checked_when_it_came_is_not_checked_again() -> None:
         checked_options("webhook", {**given, "signing_secret": "no secret"})
 
 
+@pytest.mark.parametrize(
+    ("type", "given", "named"),
+    [
+        ("gotify", {"server": "https://g.example", "token": ""}, "token"),
+        ("gotify", {"server": "https://g.example", "token": " \n"}, "token"),
+        ("webhook", {**HOOK, "secret": ["key="]}, "secret.key"),
+        ("webhook", {**HOOK, "secret": {"key": "s", "other": ""}}, "secret.other"),
+    ],
+)
+def test_secret_without_anything_in_it_is_refused(type: str, given: Any, named: str) -> None:
+    """As of a file that is empty, or a variable of the shell's that is not set."""
+    with pytest.raises(InvalidValue, match=f"{named}: The secret is empty"):
+        checked_options(type, given)
+
+
 def test_all_problems_are_told_and_no_secret_of_them() -> None:
     with pytest.raises(InvalidValue) as caught:
         checked_options("webhook", {"method": "steal", "secret": {"key": 5}, "ulr": "x"})

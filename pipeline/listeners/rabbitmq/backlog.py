@@ -5,6 +5,9 @@ and batches that cause little are committed together: the longer the database ta
 commit carries, up to the size of a batch. An acknowledgement covers all deliveries before it, so a
 batch that causes nothing waits for those before it too. The broker's prefetch bounds what gathers.
 
+For a message that came alone the listener's thread stays with its commit for a moment: the commit
+then has the interpreter for itself, and its end need not wake who waits for the broker.
+
 Made by the listener for each connection; only the listener's thread may call it.
 """
 
@@ -13,6 +16,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -20,6 +24,9 @@ from pipeline.listeners.committer import Committer
 from pipeline.listeners.rabbitmq.consumer import TICK_SECONDS, Consumer
 
 Decision = TypeVar("Decision")
+
+_STAY_SECONDS = 0.05
+"""Far below any heartbeat, and longer than most commits take."""
 
 
 @dataclass(slots=True)
@@ -44,8 +51,9 @@ class Backlog(Generic[Decision]):
         self._waiting: deque[_Decided[Decision]] = deque()
         """Its first is what is being committed, if anything is."""
 
-    def add(self, last_tag: int, decisions: list[Decision] | None) -> None:
-        """Commit and acknowledge this batch when its turn comes, which may be at once."""
+    def add(self, last_tag: int, decisions: list[Decision] | None, *, alone: bool = False) -> None:
+        """Commit and acknowledge this batch when its turn comes, which may be at once; `alone`
+        says that nothing else is at hand."""
         waiting = self._waiting
         open_to_more = len(waiting) > (self._commit is not None)
         if open_to_more and len(waiting[-1].decisions) + len(decisions or ()) <= self._most:
@@ -53,14 +61,15 @@ class Backlog(Generic[Decision]):
             waiting[-1].last_tag = last_tag
         else:
             waiting.append(_Decided(decisions or [], last_tag))
-        self.advance()
+        self.advance(alone=alone)
 
-    def advance(self) -> None:
+    def advance(self, *, alone: bool = False) -> None:
         """Acknowledge what is committed, begin the next commit. Raises what a commit raised."""
         while self._waiting and (self._commit is None or self._commit.done()):
             if self._commit is None and self._waiting[0].decisions:
                 self._commit = self._committer.begin(self._waiting[0].decisions)
-                self._commit.add_done_callback(self._consumer.wake)
+                if not (alone and _ends_soon(self._commit)):
+                    self._commit.add_done_callback(self._consumer.wake)
             else:
                 self._acknowledge()
 
@@ -90,3 +99,10 @@ class Backlog(Generic[Decision]):
             while not wait([self._commit], TICK_SECONDS).done:
                 beat()
             self._commit.result()
+
+
+def _ends_soon(commit: Future[None]) -> bool:
+    """Whether it has ended, however that is, after a moment's wait for it."""
+    with suppress(TimeoutError):
+        commit.exception(_STAY_SECONDS)
+    return commit.done()

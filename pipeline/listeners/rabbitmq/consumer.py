@@ -76,13 +76,14 @@ class Consumer:
     def next_batch(self) -> Batch | None:
         """What has come in, up to the batch size. None when nothing came within a tick.
 
-        A batch gathers only while there is more at hand: what is alone goes on at once.
+        A batch gathers only while there is more at hand. What came alone goes on at once: all
+        that had come was read with it.
         """
         if not self._messages:
             self._receive(TICK_SECONDS)
         size = self._settings.batch_size
         gathered_by = time.monotonic() + self._settings.batch_wait_seconds
-        while len(self._messages) < size:
+        while 1 < len(self._messages) < size:
             before = len(self._messages)
             self._receive(0)
             if len(self._messages) == before or time.monotonic() >= gathered_by:

@@ -142,7 +142,8 @@ class RabbitmqListener(Generic[Decision]):
             if self._stopping:
                 break
             if batch:
-                backlog.add(batch.last_tag, self._worker.decide(batch.messages))
+                decisions = self._worker.decide(batch.messages)
+                backlog.add(batch.last_tag, decisions, alone=len(batch.messages) == 1)
             else:
                 backlog.advance()
         backlog.finish()

@@ -26,7 +26,7 @@ from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, al
 from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.marks import ALARM, forget_applied
 from pipeline.store.sql.part import Part
-from pipeline.store.sql.revisions import Revision, next_revision, present_revision
+from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
 from pipeline.store.sql.telling import tell
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
@@ -62,6 +62,8 @@ class SqlAlarmSource(Part):
         A `revision` lower than the one asked for means that the database was put back to an
         earlier time: read all alarms again.
         """
+        if is_present(self._database, Revision.ALARMS, revision):
+            return AlarmChanges(revision, (), ())
         with self._database.read() as connection:
             present = present_revision(connection, Revision.ALARMS)
             if present <= revision:

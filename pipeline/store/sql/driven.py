@@ -10,8 +10,7 @@ Called by the other modules of `pipeline.store.sql`; decides nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -31,16 +30,21 @@ def execute(
     Gives its rows, each value as its column's type reads it; none where it returns none.
     """
     compiled = _compiled(connection.dialect, build, *about)
-    with _translated(connection):
-        cursor = _driver(connection).execute(compiled.sql, compiled.arranged(parameters))
-        rows = cursor.fetchall() if cursor.description else []
+    driver, given = _driver(connection), compiled.arranged(parameters)
+    try:
+        cursor = driver.execute(compiled.sql, given)
+        rows = cursor.fetchall() if compiled.gives_rows else []
+    except _errors(connection) as error:
+        raise _translated(connection, error) from error
     return [_read(row, compiled.readers) for row in rows] if compiled.readers else rows
 
 
 def execute_many(connection: Connection, sql: str, rows: Sequence[Sequence[Any]]) -> None:
     """Execute SQL, which is the driver's own, for each of the rows."""
-    with _translated(connection):
+    try:
         _driver(connection).executemany(sql, rows)
+    except _errors(connection) as error:
+        raise _translated(connection, error) from error
 
 
 _Readers = Sequence[tuple[int, Callable[[Any], Any]]]
@@ -56,6 +60,8 @@ class _Compiled:
             k: v for k, v in compiled.params.items() if v is not None
         }
         self._order: Sequence[str] | None = compiled.positiontup
+        # Asking the cursor takes psycopg longer: it would describe every column.
+        self.gives_rows = bool(compiled.statement.is_select or compiled.effective_returning)
         self.readers: _Readers = _readers(dialect, statement)
 
     def arranged(self, parameters: Mapping[str, Any]) -> Any:
@@ -89,22 +95,25 @@ def _driver(connection: Connection) -> Any:
     return connection.connection.driver_connection
 
 
-@contextmanager
-def _translated(connection: Connection) -> Iterator[None]:
-    """The driver's exceptions as SQLAlchemy's, as everybody here expects them."""
+def _errors(connection: Connection) -> type[Exception]:
+    """What the driver raises."""
     driver: Any = connection.dialect.loaded_dbapi
-    try:
-        yield
-    except driver.Error as error:
-        lent: Any = connection.connection.dbapi_connection
-        if lost := connection.dialect.is_disconnect(error, lent, None):
-            connection.invalidate(error)
-        raise DBAPIError.instance(
-            None,
-            None,
-            error,
-            driver.Error,
-            hide_parameters=True,
-            connection_invalidated=lost,
-            dialect=connection.dialect,
-        ) from error
+    error: type[Exception] = driver.Error
+    return error
+
+
+def _translated(connection: Connection, error: Any) -> BaseException:
+    """The driver's exception as SQLAlchemy's, as everybody here expects it."""
+    lent: Any = connection.connection.dbapi_connection
+    if lost := connection.dialect.is_disconnect(error, lent, None):
+        connection.invalidate(error)
+    translated: BaseException = DBAPIError.instance(
+        None,
+        None,
+        error,
+        _errors(connection),
+        hide_parameters=True,
+        connection_invalidated=lost,
+        dialect=connection.dialect,
+    )
+    return translated

@@ -98,10 +98,17 @@ class SqlOutbox(Part):
         that hangs does not stand before the others, however many wait for it (delivery 8). So are
         those for a receiver whose breaker is open.
         """
-        if not (limit and self._any_due(now, busy)):
-            return []  # the common case, for which nobody has to wait
-        with self._database.write_at_once() as connection:
-            return self._take(connection, limit, lease, now, busy)
+        if not limit:
+            return []
+        token = self._new_id()
+        due = {_NOW: instant_text(now), _LIMIT: limit}
+        found = self._leased(due, {_UNTIL: instant_text(now + lease), _TOKEN: token}, busy)
+        rows = [SimpleNamespace(**dict(zip(_TAKEN_NAMES, row, strict=True))) for row in found]
+        disabled: dict[str, str] = {}
+        if rows and rows[0].any_disabled:
+            with self._database.read() as connection:
+                disabled = disabled_reasons(connection, {row.action for row in rows})
+        return [delivery_from(row, token, disabled) for row in rows]
 
     def finish(
         self,
@@ -141,7 +148,7 @@ class SqlOutbox(Part):
 
     def next_due(self, after: datetime) -> datetime | None:
         """When the first delivery that is due after then will be, None if there is none."""
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             given = {_NOW: instant_text(after)}
             ((moment,),) = driven.execute(connection, given, _first_due_after)
         found: datetime | None = moment
@@ -161,50 +168,27 @@ class SqlOutbox(Part):
             unprobed(connection, [delivery.delivery_id for delivery in deliveries], now)
             announce_deliveries(connection)
 
-    def _any_due(self, now: datetime, busy: Collection[str]) -> bool:
-        """Whether it is worth to wait for the turn to write; where nobody waits, it always is."""
-        if not self._database.is_sqlite:
-            return True
-        with self._database.read() as connection:
-            return bool(driven.execute(connection, _due_given(connection, now, busy), _any_due))
-
-    def _take(
-        self,
-        connection: Connection,
-        limit: int,
-        lease: timedelta,
-        now: datetime,
-        busy: Collection[str],
-    ) -> list[Delivery]:
-        """Claim due deliveries; those that others are claiming are left out.
+    def _leased(
+        self, due: dict[str, Any], lease: dict[str, Any], busy: Collection[str]
+    ) -> list[Sequence[Any]]:
+        """What is due, leased from now on; what others are claiming is left out. In one journey
+        to the database, where it is one.
 
         A claim need not outlive the database's machine: what is lost of it is due again.
         """
-        token = self._new_id()
-        given = {
-            **_due_given(connection, now, busy),
-            _LIMIT: limit,
-            _UNTIL: instant_text(now + lease),
-            _TOKEN: token,
-        }
-        found = self._leased(connection, given)
-        rows = [SimpleNamespace(**dict(zip(_TAKEN_NAMES, row, strict=True))) for row in found]
-        disabled: dict[str, str] = {}
-        if rows and rows[0].any_disabled:
-            disabled = disabled_reasons(connection, {row.action for row in rows})
-        return [delivery_from(row, token, disabled) for row in rows]
-
-    def _leased(self, connection: Connection, given: dict[str, Any]) -> list[Sequence[Any]]:
-        """What is due, leased from now on: in one journey to the database, where it is one."""
         if not self._database.is_sqlite:
-            return driven.execute(connection, given, _lease_due)
-        wanted = {name: given[name] for name in given if name not in (_UNTIL, _TOKEN)}
-        found = driven.execute(connection, wanted, _all_due)
-        if found:
+            with self._database.write_at_once() as connection:
+                given = {**due, **_receivers(connection, busy), **lease}
+                return driven.execute(connection, given, _lease_due)
+        with self._database.look() as connection:
+            found = driven.execute(connection, {**due, **_receivers(connection, busy)}, _all_due)
+        if not found:
+            return []  # the common case, for which nobody has to wait
+        with self._database.write_at_once() as connection:
             keys = given_keys(connection, _KEY, [(row[0],) for row in found])
-            until = {_UNTIL: given[_UNTIL], _TOKEN: given[_TOKEN]}
-            driven.execute(connection, {**keys, **until}, _lease_these)
-        return found
+            given = {**keys, _NOW: due[_NOW], **lease}
+            ours = {row[0] for row in driven.execute(connection, given, _lease_these)}
+        return [row for row in found if row[0] in ours]
 
 
 def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
@@ -223,20 +207,18 @@ def delivery_from(row: Any, lease: str, disabled: dict[str, str]) -> Delivery:
     )
 
 
-def _due_given(connection: Connection, now: datetime, busy: Collection[str]) -> dict[str, Any]:
-    keys = given_keys(connection, _RECEIVER, [(who,) for who in sorted(busy)])
-    return {**keys, _NOW: instant_text(now)}
+def _receivers(connection: Connection, busy: Collection[str]) -> dict[str, Any]:
+    return given_keys(connection, _RECEIVER, [(who,) for who in sorted(busy)])
 
 
 def _due(on_sqlite: bool) -> ColumnElement[bool]:
-    now = bindparam(_NOW, type_=_delivery.due_at.type)
     opened = select(_breaker.receiver).where(_breaker.open_since.is_not(None))
     spared = _delivery.receiver.in_(opened) | among_given(on_sqlite, _RECEIVER)
-    return _IS_PENDING & (_delivery.due_at <= now) & ~spared
+    return _is_due() & ~spared
 
 
-def _any_due(on_sqlite: bool) -> Executable:
-    return select(_delivery.delivery_id).where(_due(on_sqlite)).limit(1)
+def _is_due() -> ColumnElement[bool]:
+    return _IS_PENDING & (_delivery.due_at <= bindparam(_NOW, type_=_delivery.due_at.type))
 
 
 def _first_due_after(on_sqlite: bool) -> Executable:
@@ -248,7 +230,7 @@ _ANY_DISABLED = exists(select(_disabled.action_key)).label("any_disabled")
 
 
 def _all_due(on_sqlite: bool) -> Executable:
-    """Due deliveries with what they tell, oldest first: on SQLite, where nobody else writes."""
+    """Due deliveries with what they tell, oldest first: on SQLite, which leases them apart."""
     told = _notification.notification_id == _delivery.notification_id
     return (
         select(*CLAIMED_COLUMNS, _ANY_DISABLED)
@@ -260,7 +242,10 @@ def _all_due(on_sqlite: bool) -> Executable:
 
 
 def _lease_these(on_sqlite: bool) -> Executable:
-    return update(schema.delivery).where(among_given(on_sqlite, _KEY)).values(_lease_values())
+    """Lease these, and give which: not what another process has taken meanwhile."""
+    these = among_given(on_sqlite, _KEY) & _is_due()
+    leased = update(schema.delivery).where(these).values(_lease_values())
+    return leased.returning(_delivery.delivery_id)
 
 
 def _lease_due(on_sqlite: bool) -> Executable:

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Executable, Integer, bindparam, select, update
 
 from pipeline.store import schema
+from pipeline.store.database import Database
+from pipeline.store.sql import driven
 
 _id, _value = schema.revision.c.id, schema.revision.c.value
+_WHICH = "which"
 
 
 class Revision(IntEnum):
@@ -31,4 +34,15 @@ def next_revision(connection: Connection, which: Revision) -> int:
 
 def present_revision(connection: Connection, which: Revision) -> int:
     """The newest revision that was committed."""
-    return int(connection.execute(select(_value).where(_id == which)).scalar_one())
+    ((value,),) = driven.execute(connection, {_WHICH: int(which)}, _present)
+    return int(value)
+
+
+def is_present(database: Database, which: Revision, revision: int) -> bool:
+    """Whether this is the newest revision, as it nearly always is when a process asks."""
+    with database.look() as connection:
+        return present_revision(connection, which) == revision
+
+
+def _present(_on_sqlite: bool) -> Executable:
+    return select(_value).where(_id == bindparam(_WHICH, type_=Integer()))

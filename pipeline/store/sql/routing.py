@@ -37,7 +37,7 @@ from pipeline.store.sql.changes import record_changes
 from pipeline.store.sql.entry_changes import Kept, entry_changes
 from pipeline.store.sql.marks import ENTRY, forget_applied
 from pipeline.store.sql.part import Part
-from pipeline.store.sql.revisions import Revision, next_revision, present_revision
+from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
 
 _entry = schema.routing_entry
 _TYPES: Mapping[str, type] = {
@@ -84,10 +84,10 @@ class SqlRouting(Part):
     def routing_after(self, revision: int, *, with_secrets: bool) -> RoutingSnapshot | None:
         """All entries, if the present revision is another than this one; secrets in clear where
         they are asked for."""
+        if is_present(self._database, Revision.ROUTING, revision):
+            return None
         with self._database.read() as connection:
             present = present_revision(connection, Revision.ROUTING)
-            if present == revision:
-                return None
             if not with_secrets:
                 kept = _all(connection)
                 return RoutingSnapshot(present, [each.entry for each in kept.values()], {})

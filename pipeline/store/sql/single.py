@@ -8,6 +8,7 @@ which calls this).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -53,10 +54,10 @@ def write(connection: Connection, written: Sequence[Written], beside: Build | No
     """Insert, or update, the one row of each, in PostgreSQL by one statement; `beside` makes what
     this is to select by the way."""
     given: dict[str, Any] = {}
-    shapes = tuple(shape_of(each) for each in written)
-    for at, (each, (table, names, _)) in enumerate(zip(written, shapes, strict=True)):
+    shapes = tuple(map(shape_of, written))
+    for each, (table, names, _), places in zip(written, shapes, _places(shapes), strict=True):
         (values,) = table_rows(table, names, each.rows)
-        given |= {_place(name, at): value for name, value in zip(names, values, strict=True)}
+        given.update(zip(places, values, strict=True))
     driven.execute(connection, given, _write, shapes, beside)
 
 
@@ -74,8 +75,11 @@ def _select_one(
 
 def _write(_on_sqlite: bool, shapes: tuple[Shape, ...], beside: Build | None) -> Executable:
     parts = []
-    for at, (table, names, key) in enumerate(shapes):
-        values = {name: bindparam(_place(name, at), type_=table.c[name].type) for name in names}
+    for at, ((table, names, key), places) in enumerate(zip(shapes, _places(shapes), strict=True)):
+        values = {
+            name: bindparam(place, type_=table.c[name].type)
+            for name, place in zip(names, places, strict=True)
+        }
         made: Any
         if key:
             made = update(table).where(table.c[key] == values.pop(key)).values(values)
@@ -85,5 +89,7 @@ def _write(_on_sqlite: bool, shapes: tuple[Shape, ...], beside: Build | None) ->
     return with_parts(beside, parts)
 
 
-def _place(name: str, at: int) -> str:
-    return f"given_{at}_{name}"
+@lru_cache
+def _places(shapes: tuple[Shape, ...]) -> Sequence[Sequence[str]]:
+    """The names of the parameters, one for each column of each table."""
+    return [[f"given_{at}_{name}" for name in names] for at, (_, names, _) in enumerate(shapes)]

@@ -52,7 +52,7 @@ class SqlSpared(Part):
 
     def breakers(self) -> Mapping[str, Breaker]:
         """All receivers that have failed lately, by name."""
-        with self._database.read() as connection:
+        with self._database.look() as connection:
             return all_breakers(connection)
 
     def claim_probes(

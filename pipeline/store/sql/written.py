@@ -5,7 +5,8 @@ Used by `pipeline.store.sql.bulk` and `pipeline.store.sql.single`; executes noth
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
@@ -50,16 +51,32 @@ def key_parameter(key: Column[Any]) -> str:
 
 def table_rows(table: Table, names: tuple[str, ...], rows: Rows) -> list[tuple[Any, ...]]:
     """The rows' values in the order of the names, encoded."""
-    columns = [table.c[name] for name in names]
-    return encoded(columns, map(itemgetter(*names), rows))
+    return _encoded(_table_encoders(table, names), map(itemgetter(*names), rows))
 
 
 def encoded(
     columns: Sequence[Column[Any]], rows: Iterable[Sequence[Any]]
 ) -> list[tuple[Any, ...]]:
     """The rows, whose values stand in the order of the columns, as the databases take them."""
+    return _encoded(_encoders(tuple(columns)), rows)
+
+
+_Encoders = Sequence[tuple[int, Callable[[Any], Any]]]
+"""For the columns that need one: where in a row it stands, and what makes its values ready."""
+
+
+@lru_cache
+def _table_encoders(table: Table, names: tuple[str, ...]) -> _Encoders:
+    return _encoders(tuple(table.c[name] for name in names))
+
+
+@lru_cache
+def _encoders(columns: tuple[Column[Any], ...]) -> _Encoders:
     encoders = [(at, encoder(c.type)) for at, c in enumerate(columns)]
-    needed = [(at, encode) for at, encode in encoders if encode is not None]
+    return [(at, encode) for at, encode in encoders if encode is not None]
+
+
+def _encoded(needed: _Encoders, rows: Iterable[Sequence[Any]]) -> list[tuple[Any, ...]]:
     done = []
     for row in rows:
         values = list(row)
