@@ -277,6 +277,7 @@ class Outbox(Protocol):
         action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Make dead letters due again with a fresh schedule, their actions enabled. How many.
 
@@ -289,6 +290,7 @@ class Outbox(Protocol):
         delivery_id: str | None = None,
         action: str | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete dead letters for good. How many."""
 
@@ -314,7 +316,7 @@ class RejectedEvents(Protocol):
     def rejected_event(self, rejected_id: str) -> RejectedEvent:
         """One rejected event; a unique prefix of its id is enough. Raises `NotFound`."""
 
-    def forget_rejected(self, rejected_id: str) -> None:
+    def forget_rejected(self, rejected_id: str, by: Caller = LOCAL) -> None:
         """Delete one that was replayed."""
 
 
@@ -370,11 +372,18 @@ class UnpublishedEvents(Protocol):
         """One, with its events; a unique prefix of its id is enough. Raises `NotFound`."""
 
     def replay_publications(
-        self, now: datetime, publication_id: str | None = None, publisher: str | None = None
+        self,
+        now: datetime,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Have one, a publisher's, or all tried now, as if for the first time. How many."""
 
     def purge_publications(
-        self, publication_id: str | None = None, publisher: str | None = None
+        self,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete their events for good: one's, a publisher's, or all. How many publications."""

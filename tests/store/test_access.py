@@ -12,15 +12,17 @@ from pipeline.access import Role
 from pipeline.access.tokens import Token, hashed
 from pipeline.dispatch import FilterEntry, TargetEntry
 from pipeline.errors import Conflict, InvalidValue, NotFound
+from pipeline.retry import DeadLetter
 from pipeline.store.access import Action, StoredToken
 from pipeline.store.applying import Wanted
+from pipeline.store.base import RejectedEvent
 from pipeline.store.retention import Kept
 from pipeline.store.routing import Create, Delete, Update
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_caller
-from store.storing import Clock
+from store.storing import Clock, a_due_delivery, an_attempt
 from store.test_routing_entries import Sealing
 
 ANNA = a_caller("anna", project_id="p-1")
@@ -32,6 +34,14 @@ PHONE = TargetEntry("phone", type="webhook", options={"url": "https://r.example"
 def a_token(token_id: str = "aa", name: str = "", **changes: Any) -> StoredToken:
     token = Token(token_id, name or f"token-{token_id}", Role.AUDIT, NOON, **changes)
     return StoredToken(token, hashed(f"secret of {token_id}"))
+
+
+def a_dead_letter(store: SqlStore) -> str:
+    """The id of a delivery that has died."""
+    delivery_id = a_due_delivery(store)
+    (delivery,) = store.claim(1, DAY, NOON)
+    store.finish([(delivery, an_attempt(delivery), DeadLetter("given up"))])
+    return delivery_id
 
 
 def told(store: SqlStore, **which: Any) -> list[tuple[str, str, Action]]:
@@ -161,3 +171,24 @@ def test_history_and_tokens_that_ended_go_when_they_are_old(store: SqlStore, clo
     assert store.prunable(Kept.CHANGES, NOON + 3 * DAY) == 4
     assert sum(store.prune(Kept.CHANGES, NOON + 3 * DAY, 500)) == 4
     assert told(store) == [("filter", "urgent", Action.CREATE)]
+
+
+def test_what_people_do_to_what_waits_is_in_the_history(store: SqlStore) -> None:
+    first, _ = a_dead_letter(store), a_dead_letter(store)
+    rejected = RejectedEvent("r-1", "bad", b"{", None, {}, "t", NOON)
+    with store.begin() as transaction:
+        transaction.save_rejected([rejected])
+    store.replay_dead(NOON, first, by=ANNA)
+    store.replay_dead(NOON, "nothing", by=ANNA)
+    store.purge_dead(by=ANNA)
+    assert not store.enable("https://u:geheim@r.example/hook", ANNA)
+    for _ in "12":
+        store.forget_rejected("r-1", ANNA)
+
+    assert told(store) == [
+        ("dead-letter", first, Action.UPDATE),
+        ("dead-letter", "all", Action.DELETE),
+        ("rejected-event", "r-1", Action.DELETE),
+    ]
+    assert {entry.user_id for entry in store.changes()} == {"anna"}
+    assert store.changes(kind="dead-letter")[0].change.changed == {"count": (None, 1)}

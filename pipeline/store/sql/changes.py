@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from pipeline.access import Caller
+from pipeline.masking import mask_url
 from pipeline.store import schema
 from pipeline.store.access import Action, Change, ChangeEntry
 from pipeline.store.documents import from_json, to_json
@@ -68,6 +69,24 @@ def record_changes(
         for change in changes
     ]
     insert_all(connection, schema.change_history, rows)
+
+
+def record_several(
+    connection: Connection,
+    action: Action,
+    kind: str,
+    which: str | None,
+    count: int,
+    by: Caller,
+    at: datetime,
+) -> None:
+    """Write down what was done to several of a kind at once: to `which`, None for all of them.
+
+    Nothing is written where there was none.
+    """
+    if count:
+        change = Change(kind, mask_url(which or "all"), action, {"count": (None, count)})
+        record_changes(connection, [change], by, at)
 
 
 def difference(

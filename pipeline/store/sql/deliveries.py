@@ -8,13 +8,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
+from pipeline.access import LOCAL, Caller
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery
 from pipeline.store import schema
+from pipeline.store.access import Action
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
+from pipeline.store.sql.changes import record_several
 from pipeline.store.sql.disabled import disabled_reasons, enable
 from pipeline.store.sql.outbox import delivery_from
 from pipeline.store.sql.part import Part
@@ -103,6 +106,7 @@ class SqlDeliveries(Part):
         action: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Make dead letters due again with a fresh schedule, their actions enabled. How many.
 
@@ -125,6 +129,8 @@ class SqlDeliveries(Part):
             count = int(connection.execute(statement).rowcount)
             enable(connection, actions | ({action} if action else set()))
             announce_deliveries(connection)
+            which, now = delivery_id or action, self._clock()
+            record_several(connection, Action.UPDATE, "dead-letter", which, count, by, now)
             return count
 
     def purge_dead(
@@ -132,6 +138,7 @@ class SqlDeliveries(Part):
         delivery_id: str | None = None,
         action: str | None = None,
         until: datetime | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete dead letters for good. How many."""
         some = (
@@ -146,6 +153,8 @@ class SqlDeliveries(Part):
             while rows := connection.execute(some).all():
                 remove_deliveries(connection, rows)
                 purged += len(rows)
+            which, now = delivery_id or action, self._clock()
+            record_several(connection, Action.DELETE, "dead-letter", which, purged, by, now)
         return purged
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy import delete, func, select
 
+from pipeline.access import LOCAL, Caller
 from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
+from pipeline.store.access import Action, Change
 from pipeline.store.base import RejectedEvent
 from pipeline.store.rows import rejected_from
+from pipeline.store.sql.changes import record_changes
 from pipeline.store.sql.part import Part
 
 _rejected = schema.rejected_event.c
@@ -36,8 +39,11 @@ class SqlRejectedEvents(Part):
             raise Ambiguous(f"{message}. Use more of its id")
         return rejected_from(rows[0])
 
-    def forget_rejected(self, rejected_id: str) -> None:
+    def forget_rejected(self, rejected_id: str, by: Caller = LOCAL) -> None:
         """Delete one that was replayed."""
         with self._database.write() as connection:
             this = _rejected.rejected_id == rejected_id
-            connection.execute(delete(schema.rejected_event).where(this))
+            gone = connection.execute(delete(schema.rejected_event).where(this)).rowcount
+            if gone:
+                replayed = Change("rejected-event", rejected_id, Action.DELETE)
+                record_changes(connection, [replayed], by, self._clock())
