@@ -51,7 +51,7 @@ class Connection(HTTPConnection):
     _is_ready = False
 
     def __init__(self, server: Any, sock: socket.socket, makefile: Any = None) -> None:
-        super().__init__(server, sock, _makefile)
+        super().__init__(server, sock, bounded_file)
 
     def communicate(self) -> bool:
         """Serve a request; whether the connection stays."""
@@ -74,7 +74,8 @@ class _Reader(StreamReader):
         return line
 
 
-def _makefile(sock: Any, mode: str = "r", bufsize: int = io.DEFAULT_BUFFER_SIZE) -> Any:
+def bounded_file(sock: Any, mode: str = "r", bufsize: int = io.DEFAULT_BUFFER_SIZE) -> Any:
+    """What reads or writes a connection, no line of any length."""
     kind = _Reader if "r" in mode else StreamWriter
     return kind(sock, mode, bufsize)
 

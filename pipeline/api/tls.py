@@ -14,6 +14,7 @@ from typing import Any
 from cheroot.ssl import Adapter
 
 from pipeline.access.settings import ApiSettings
+from pipeline.api.connection import bounded_file
 from pipeline.errors import InvalidValue
 
 
@@ -69,8 +70,8 @@ class Tls(Adapter):
     def makefile(
         self, sock: socket.socket, mode: str = "r", bufsize: int = io.DEFAULT_BUFFER_SIZE
     ) -> Any:
-        """cheroot asks for it; our connections make their own files."""
-        raise NotImplementedError
+        """What reads or writes the connection."""
+        return bounded_file(sock, mode, bufsize)
 
 
 def _said(error: Exception) -> str:

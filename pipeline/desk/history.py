@@ -12,7 +12,7 @@ from pipeline.access import Caller, Permission
 from pipeline.desk.base import Document, Page, Parts
 from pipeline.errors import InvalidValue
 from pipeline.store.access import ChangeEntry
-from pipeline.times import plain
+from pipeline.times import plain, utc
 
 
 class LocalHistory:
@@ -37,6 +37,7 @@ class LocalHistory:
                 "/v1/alarms/ALARM/history.",
                 "kind",
             )
+        since = utc(since, "since") if since else None
         most = None if limit is None else limit + 1
         found = self._parts.store.changes(
             kind, name, since, _sequence(marker), most, self._caller.names

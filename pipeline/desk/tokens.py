@@ -23,7 +23,7 @@ from pipeline.errors import InvalidValue, NotFound
 from pipeline.registry import one_of
 from pipeline.store.access import StoredToken
 from pipeline.strict_schema import StrictSchema
-from pipeline.times import plain
+from pipeline.times import plain, utc
 
 _MISSING: dict[str, Any] = {"required": "Mandatory field missing."}
 
@@ -135,9 +135,10 @@ def _wanted(document: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     except ValidationError as error:
         said = "; ".join(f"{name}: {text}" for name, text in flat(error.messages_dict))
         raise InvalidValue(f"token: {said}", None, error.messages_dict) from error
-    if loaded["expires_at"] is not None and loaded["expires_at"] <= now:
+    ends = loaded["expires_at"]
+    if ends is not None and (ends := utc(ends, "expires_at")) <= now:
         raise InvalidValue("expires_at: this is over. Give a time that is to come.", "expires_at")
-    return {**loaded, "role": Role(loaded["role"])}
+    return {**loaded, "expires_at": ends, "role": Role(loaded["role"])}
 
 
 def _listed(values: frozenset[str] | None) -> list[str] | None:

@@ -160,6 +160,8 @@ def _error(status: int, problem: Mapping[str, Any]) -> TocsinError:
             return Unauthenticated(detail)
         case HTTPStatus.FORBIDDEN:
             return Forbidden(detail)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return StoreUnavailable(detail)
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return InvalidValue(detail, field)
         case _:

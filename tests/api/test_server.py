@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 import trustme
 
-from pipeline.access.settings import ApiSettings
+from pipeline.access.settings import ApiSettings, ClientSettings
 from pipeline.api import ApiServer
-from pipeline.errors import InvalidValue
+from pipeline.errors import InvalidValue, StoreUnavailable
+from pipeline.remote import Connection
 from pipeline.store.sql import SqlStore
 
 from api.serving import Served, get, served
@@ -85,6 +86,15 @@ def test_what_stands_before_the_body_is_bounded(server: Served) -> None:
     assert status(server.speak(get(X_Large="x" * 3_000))) == 413
     many = {f"X_{number}": "x" * 30 for number in range(100)}
     assert status(server.speak(get(**many))) == 413
+
+
+def test_a_command_that_asks_too_often_is_told_to_try_again(store: SqlStore) -> None:
+    with served(store, rate_limit="1/hour") as server:
+        connection = Connection(ClientSettings(server=f"http://127.0.0.1:{server.port}"))
+        assert connection.get("alarms")["items"] == []
+        with pytest.raises(StoreUnavailable, match="you ask too often"):
+            connection.get("alarms")
+        connection.close()
 
 
 def test_it_tells_no_version(server: Served) -> None:

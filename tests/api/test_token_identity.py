@@ -122,6 +122,14 @@ def test_a_token_ends_when_its_time_is_over(
     assert "the token ops has expired" in refused(identity, token)
 
 
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00%2B12:00"])
+def test_times_that_the_calendar_does_not_reach_are_refused(api: Api, moment: str) -> None:
+    sent = {"name": "ops", "role": "audit", "expires_at": moment.replace("%2B", "+")}
+    for answer in (api.post("/v1/tokens", json=sent), api.get(f"/v1/history?since={moment}")):
+        assert answer.status_code == 400
+        assert "is beyond the calendar" in answer.json["detail"]
+
+
 def test_when_it_was_used_is_written_once_a_minute(
     api: Api, store: SqlStore, identity: TokenIdentity, clock: Clock
 ) -> None:

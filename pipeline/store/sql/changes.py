@@ -15,7 +15,7 @@ from pipeline.access import Caller
 from pipeline.masking import mask_url
 from pipeline.store import schema
 from pipeline.store.access import Action, Change, ChangeEntry
-from pipeline.store.documents import from_json, to_json
+from pipeline.store.documents import from_json, storable_text, to_json
 from pipeline.store.sql.bulk import insert_all
 from pipeline.store.sql.part import Part
 
@@ -37,7 +37,7 @@ class SqlChanges(Part):
         """The newest first; see `store.access.Changes`."""
         conditions = []
         if kind is not None:
-            conditions.append(_history.kind == kind)
+            conditions.append(_history.kind == storable_text(kind))
         if name is not None:
             conditions.append(_history.name == name)
         if since is not None:
