@@ -16,8 +16,10 @@ from time import monotonic
 from typing import Any
 
 from pipeline import yaml_source
+from pipeline.alarms.alarm import Transition
 from pipeline.alarms.schedule import zone
 from pipeline.arrivals import ArrivalWatch
+from pipeline.dispatch import Entry
 from pipeline.dispatch.live import LiveRouting
 from pipeline.dispatch.routing import Routing
 from pipeline.feed import RoutingFeed
@@ -56,6 +58,7 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._observer: Observer | None = None
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -87,6 +90,14 @@ class Telling:
     def planner(self) -> Planner:
         """What plans by it."""
         return Planner(self.live, self._log)
+
+    def plan(
+        self, transitions: Sequence[Transition], entries: Sequence[Entry]
+    ) -> Sequence[Sequence[str]]:
+        """Where notifications go by these entries, which the store has from its transaction."""
+        live = LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+        live.load(0, entries, {})
+        return [Planner(live, self._log).actions(each) for each in transitions]
 
     def feed(self, *, with_secrets: bool) -> RoutingFeed:
         """What keeps the routing true to the store; `with_secrets` for who delivers."""
@@ -136,6 +147,7 @@ class Telling:
         """The outbound loop."""
         if observer is not None:
             self.templates.failed = observer.template_failed
+            self._observer = observer
         return Notifier(
             outbox=self._store(),
             targets=self.targets,
@@ -167,7 +179,9 @@ class Telling:
         return live
 
     def _targets(self, entries: LiveRouting) -> Targets:
-        tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
+        tools = Tools.by(
+            self._settings.delivery, self._clock, self._log, self.templates, self._observer
+        )
         return Targets(tools, entries, self._look_up)
 
     def _actions_of(self, notification: Notification) -> Sequence[str]:

@@ -67,6 +67,8 @@ def create(desk: Desk, output: Output, file: str | None, **options: Any) -> None
           --query "traits.outcome=string::failure;traits.reason_code>=integer::400" \\
           --time-constraint "name=night;start=0 22 * * *;duration=28800;timezone=Europe/Berlin" \\
           --severity critical --alarm-action log://
+      tocsin alarm create --name "no way out" --alarm-action log:// --composite-rule \\
+          '{"and": [{"alarm": "uplink down"}, {"type": "event", "event_type": "standby.failed"}]}'
       tocsin alarm create --file alarms.yaml
     """
     fields = given(options)

@@ -38,9 +38,9 @@ def history(
     since: datetime | None,
     limit: int,
 ) -> None:
-    """List what people changed and who did, the newest first; secrets as ***.
+    """List what people changed, and who did it.
 
-    Alarms have histories of their own: `tocsin alarm history`.
+    The newest first; secrets as ***. Alarms have histories of their own: `tocsin alarm history`.
 
     \b
     Examples:

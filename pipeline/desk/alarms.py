@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from pipeline.access import Caller, Permission
-from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.alarm import COMPOSITE, Alarm, State
 from pipeline.alarms.expressions import predicate
 from pipeline.alarms.schema import as_dict, load_alarm, update_alarm
 from pipeline.desk.base import Document, Page, Parts
@@ -143,7 +143,8 @@ class LocalAlarms:
         """A new alarm of the caller's. Raises `InvalidValue`, `Forbidden`."""
         self._caller.require(Permission.MODIFY)
         own = {"project_id": self._caller.project_id} if self._caller.project_id else {}
-        described = {"type": "event", **own, **document}
+        type = COMPOSITE if "composite_rule" in document else "event"
+        described = {"type": type, **own, **document}
         described.setdefault(
             "all_projects", self._caller.sees_all and not described.get("project_id")
         )

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm, State, Transition
+from pipeline.alarms.composites import Composites
 from pipeline.event import Event
 from pipeline.guards import Heard
 from pipeline.notification import Attempt, Delivery, Notification
@@ -62,7 +63,19 @@ class Transaction(Protocol):
     """One transaction, in which all that a batch causes is written: all of it or nothing."""
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
-        """The alarms as they now stand, held against change until the end. Unknown ids: absent."""
+        """The alarms as they now stand, held against change until the end.
+
+        Unknown ids and those of composite alarms: absent.
+        """
+
+    def lock_composites(
+        self, alarm_ids: Collection[str], changed: Collection[str] = ()
+    ) -> Composites:
+        """The composite alarms among these, and all that refer to them or to one of `changed`,
+        directly or through others; held against change until the end.
+
+        `changed` are alarms that `lock_alarms` gave, and that fire. Lock no alarm after this.
+        """
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
@@ -73,8 +86,14 @@ class Transaction(Protocol):
         """Write, for each: alarm state, history, firing, notification, a delivery per action.
 
         `actions` are those that were planned for each (`pipeline.dispatch`); None: the alarm's
-        own, as they are.
+        own, as they are. Firings of composite alarms are for `save_composites`.
         """
+
+    def save_composites(
+        self, alarms: Sequence[Alarm], met: Sequence[tuple[str, str]], at: datetime
+    ) -> None:
+        """Write the states of these composite alarms' event conditions, and a firing for each
+        (alarm_id, message_id) of an event that met one."""
 
     def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
         """Write a notification that tells of no alarm, with a delivery per action."""
@@ -142,7 +161,11 @@ class Alarms(Protocol):
     its transaction."""
 
     def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:
-        """Store a new alarm; history type `creation`. Returns it with its revision."""
+        """Store a new alarm; history type `creation`. Returns it with its revision.
+
+        A composite alarm may refer to others by name, and is evaluated at once. Raises
+        `InvalidValue` for references that lead nowhere, or back to it.
+        """
 
     def create_many(self, alarms: Iterable[Alarm], by: Caller = LOCAL) -> int:
         """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
@@ -170,14 +193,20 @@ class Alarms(Protocol):
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
         may have fired after the caller read it. `set_state` sets it. With `if_revision` only
-        if nobody has changed the alarm since; else raises `Conflict`.
+        if nobody has changed the alarm since; else raises `Conflict`, as it does if an alarm that
+        refers to this one could not see it any more. As `create` for references.
         """
 
     def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` as `update`."""
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` ("referenced
+        by …") for an alarm that a composite one refers to, and as `update`."""
 
     def set_state(self, alarm_id: str, state: State, at: datetime, by: Caller = LOCAL) -> Alarm:
-        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+        """Set the state by hand: reason "Manually set via API", history `state transition`.
+
+        Composite alarms that refer to it are evaluated. Of a composite alarm, ok and insufficient
+        data become the state of its event conditions, too.
+        """
 
     def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
         """The alarm's history, newest first; also of a deleted alarm."""
