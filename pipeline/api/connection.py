@@ -1,8 +1,9 @@
 """Connections of the API's server: the handshake of TLS, and requests whose size is not plain.
 
 The handshake is made by the thread that will read the request, so that nobody who is slow at it
-keeps others from being taken. A request with two lengths, or a length that is none, is refused:
-a proxy before it may have read it otherwise (RFC 9112, 6.3). No line is read without a bound.
+keeps others from being taken. A request with two lengths, or a length that is none, is refused,
+as is one that shows twice who asks: a proxy before it may have read it otherwise (RFC 9112, 6.3).
+No line is read without a bound.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from typing import Any
 
 from cheroot.errors import MaxSizeExceeded
 from cheroot.makefile import StreamReader, StreamWriter
-from cheroot.server import HTTPConnection, HTTPRequest
+from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
 _LONGEST_LINE = 64 * 1024
+_ONCE = frozenset({b"Authorization", b"Content-Length", b"Host", b"X-Auth-Token"})
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _PLAIN_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
@@ -27,11 +29,31 @@ _PLAIN_HTTP = (
 )
 
 
+class _Headers(dict[bytes, bytes]):
+    """Headers by name; one that decides who asks, or what, is there once."""
+
+    def __setitem__(self, name: bytes, value: bytes) -> None:
+        if name in _ONCE and name in self:
+            raise ValueError(f"The header {name.decode('latin-1')} is there twice.")
+        super().__setitem__(name, value)
+
+
+class _HeaderReader(HeaderReader):
+    """Passes over names with a _, which WSGI cannot tell from those with a -: a proxy that takes
+    X-Forwarded-For away would let X_Forwarded_For through."""
+
+    def _allow_header(self, key_name: bytes) -> bool:
+        return b"_" not in key_name
+
+
 class Request(HTTPRequest):
     """A request as it is read."""
 
+    header_reader = _HeaderReader()
+
     def read_request_headers(self) -> bool:
         """Read them; False where the request was refused."""
+        self.inheaders = _Headers()
         if not super().read_request_headers():  # type: ignore[no-untyped-call]
             return False
         length = self.inheaders.get(b"Content-Length")

@@ -77,7 +77,8 @@ class Tokens(Protocol):
     """API tokens. A name is that of one token at a time: the one that is not revoked."""
 
     def create_token(self, stored: StoredToken, by: Caller = LOCAL) -> None:
-        """Keep a new one. Raises `Conflict` for a name that is taken."""
+        """Keep a new one. Raises `Conflict` for a name that is taken, `Unauthenticated` where
+        the token that it is made with was revoked meanwhile."""
 
     def tokens(self) -> list[Token]:
         """All that are kept, by name, the newest first."""

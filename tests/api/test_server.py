@@ -67,7 +67,9 @@ def test_a_length_that_is_only_said_is_refused_before_it_comes(server: Served) -
     assert status(server.speak(POST + b"Content-Length: 99999999999\r\n\r\n")) == 413
 
 
-@pytest.mark.parametrize("length", [b"-1", b"x", b"1\r\nTransfer-Encoding: chunked"])
+@pytest.mark.parametrize(
+    "length", [b"-1", b"x", b"1\r\nTransfer-Encoding: chunked", b"1\r\nContent-Length: 2"]
+)
 def test_a_length_that_is_none_is_refused(server: Served, store: SqlStore, length: bytes) -> None:
     assert status(server.speak(POST + b"Content-Length: " + length + b"\r\n\r\nx")) == 400
     assert store.counts().alarms == 0
@@ -86,6 +88,21 @@ def test_what_stands_before_the_body_is_bounded(server: Served) -> None:
     assert status(server.speak(get(X_Large="x" * 3_000))) == 413
     many = {f"X_{number}": "x" * 30 for number in range(100)}
     assert status(server.speak(get(**many))) == 413
+
+
+def test_who_asks_is_shown_once(server: Served) -> None:
+    twice = get(Authorization="Bearer a").replace(b"Host:", b"authorization: Bearer b\r\nHost:")
+    assert status(server.speak(twice)) == 400
+    assert status(server.speak(get(Accept="a").replace(b"Host:", b"accept: b\r\nHost:"))) == 200
+
+
+def test_a_name_with_an_underscore_is_not_taken_for_one_with_a_hyphen(store: SqlStore) -> None:
+    given = b"X-Openstack-Request-Id: req-1\r\nHost:"
+    with served(store) as server:
+        kept = server.speak(get().replace(b"Host:", given))
+        passed_over = server.speak(get().replace(b"Host:", given.replace(b"k-R", b"k_R")))
+    assert b"x-openstack-request-id: req-1\r\n" in kept
+    assert b"req-1\r\n" not in passed_over
 
 
 def test_a_command_that_asks_too_often_is_told_to_try_again(store: SqlStore) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.access import Role
 from pipeline.access.tokens import Token, hashed
 from pipeline.dispatch import FilterEntry, TargetEntry
-from pipeline.errors import Conflict, InvalidValue, NotFound
+from pipeline.errors import Conflict, InvalidValue, NotFound, Unauthenticated
 from pipeline.retry import DeadLetter
 from pipeline.store.access import Action, StoredToken
 from pipeline.store.applying import Wanted
@@ -93,6 +93,15 @@ def test_a_token_ends_with_all_that_were_made_with_it(store: SqlStore) -> None:
     assert store.revoke_token("aa", NOON + 3 * DAY) == []
     with pytest.raises(NotFound):
         store.revoke_token("zz", NOON)
+
+
+def test_a_token_that_was_revoked_makes_no_other(store: SqlStore) -> None:
+    store.create_token(a_token("aa"))
+    store.revoke_token("aa", NOON)
+    for made_with in ("aa", "zz"):
+        with pytest.raises(Unauthenticated, match="that you showed was revoked"):
+            store.create_token(a_token("bb", made_with=made_with))
+    assert [token.token_id for token in store.tokens()] == ["aa"]
 
 
 def test_changes_say_who_when_and_what(store: SqlStore, clock: Clock) -> None:

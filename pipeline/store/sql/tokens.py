@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from pipeline.access import LOCAL, Caller, Role
 from pipeline.access.tokens import Token
-from pipeline.errors import Conflict, NotFound
+from pipeline.errors import Conflict, NotFound, Unauthenticated
 from pipeline.registry import did_you_mean
 from pipeline.store import schema
 from pipeline.store.access import Action, Change, StoredToken
@@ -30,12 +30,17 @@ class SqlTokens(Part):
     """`store.access.Tokens`."""
 
     def create_token(self, stored: StoredToken, by: Caller = LOCAL) -> None:
-        """Keep a new one. Raises `Conflict` for a name that is taken."""
+        """Keep a new one.
+
+        Raises `Conflict` for a name that is taken, `Unauthenticated` where the token that it is
+        made with was revoked meanwhile.
+        """
         token = stored.token
         row = {**_row(token), "secret_hash": stored.secret_hash}
         made = Change("token", token.name, Action.CREATE, difference(None, _document(token)))
         try:
             with self._database.write() as connection:
+                _hold_maker(connection, token)
                 connection.execute(insert(schema.api_token).values(row))
                 record_changes(connection, [made], by, token.created_at)
         except IntegrityError as error:
@@ -89,6 +94,15 @@ class SqlTokens(Part):
             changes = [Change("token", each.name, Action.DELETE, revoked) for each in ended]
             record_changes(connection, changes, by, at)
         return ended
+
+
+def _hold_maker(connection: Connection, token: Token) -> None:
+    """Hold the token that this one is made with, so that it ends with it."""
+    if token.made_with:
+        own = select(_token.revoked_at).where(_token.token_id == token.made_with)
+        row = connection.execute(own.with_for_update()).first()
+        if row is None or row.revoked_at is not None:
+            raise Unauthenticated("the token that you showed was revoked. Ask for a new one.")
 
 
 def _family(connection: Connection, token_id: str) -> list[Token]:
