@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from pipeline import __version__, logs, settings, yaml_source
-from pipeline.access import LOCAL
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.live import LiveAlarms
 from pipeline.check import check
 from pipeline.desk import LocalDesk
@@ -316,7 +316,10 @@ class Application:
         # Before the files are read, so that no change between is missed.
         of_events = [self.settings.normalise.file, self.settings.routing.file] if listen else []
         of_kinds = [Path(file)] if (file := self.settings.kinds.file) else []
-        watch = FileWatch([*of_events, *of_kinds], process.hang_up)
+        api = self.settings.api
+        serve = serve or (listen and notify if api.enabled is None else api.enabled)
+        of_api = [api.certificate, api.key, api.client_ca] if serve else []
+        watch = FileWatch([*of_events, *of_kinds, *filter(None, of_api)], process.hang_up)
         process.on_hangup = self._reload()
         outside = self._outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
@@ -328,9 +331,8 @@ class Application:
             # In the process that also notifies, HTTP is on unless it is turned off.
             http = notify if self.settings.http.enabled is None else self.settings.http.enabled
             self._add_listening(process, http, notifier[0].wake if notifier else nobody)
-        wanted = self.settings.api.enabled
-        if serve or (listen and notify if wanted is None else wanted):
-            process.add_stage([self.api()])
+        if serve:
+            self._add_api(process)
         if notify:
             arrivals = self.telling.arrivals(notifier[0], alone=not listen)
             process.add_stage([*arrivals, *notifier])
@@ -412,12 +414,17 @@ class Application:
         look_up = Sources(self._environ, self.settings.secrets.lookups)
         return Telling(self.settings, store, self.clock, self.new_id, log, self._open, look_up)
 
+    @property
+    def caller(self) -> Caller:
+        """Who runs commands on the store of this machine, for the history."""
+        return replace(LOCAL, user_id=_login())
+
     @cached_property
     def desk(self) -> Desk:
         """Where people's questions go: the server that is set, else the store of this machine."""
         client = self.settings.client
         if not client.server:
-            return LocalDesk(self, replace(LOCAL, user_id=_login()))
+            return LocalDesk(self, self.caller)
         from pipeline.remote import Connection, RemoteDesk
 
         connection = Connection(client)
@@ -428,11 +435,22 @@ class Application:
         """The REST API."""
         from pipeline.serving import api_server
 
-        return api_server(self, self.settings.api, self._log, self._observer)
+        return api_server(self, self.settings, self._log, self._observer)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""
         return self.telling.notifier(self._observer, self.tracing)
+
+    def _add_api(self, process: Process) -> None:
+        """The API, whose certificate is read again with all that is reloaded."""
+        server, reload = self.api(), process.on_hangup
+        process.add_stage([server])
+
+        def reload_all() -> None:
+            server.reload()
+            reload()
+
+        process.on_hangup = reload_all
 
     def _add_listening(self, process: Process, http: bool, wake: Callable[[], None]) -> None:
         """The inbound side, in the order in which it is to be stopped."""

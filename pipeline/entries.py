@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm
 from pipeline.dispatch import edits
 from pipeline.dispatch.action import named
@@ -32,13 +33,15 @@ def found(store: RoutingEntries, kind: str, name: str) -> StoredEntry:
     return known[name]
 
 
-def created(store: RoutingEntries, kind: str, document: Mapping[str, Any]) -> StoredEntry:
+def created(
+    store: RoutingEntries, kind: str, document: Mapping[str, Any], by: Caller = LOCAL
+) -> StoredEntry:
     """A new entry, stored.
 
     Raises `InvalidValue` with all problems, `Conflict` for a name that is taken.
     """
     entry = edits.new(kind, document, checked_options)
-    store.change_entries([Create(entry)])
+    store.change_entries([Create(entry)], by)
     return found(store, kind, entry.name)
 
 
@@ -49,6 +52,7 @@ def updated(
     changes: Mapping[str, Any],
     unset: Collection[str] = (),
     digest: str | None = None,
+    by: Caller = LOCAL,
 ) -> StoredEntry:
     """The entry with these properties changed, and those unset; secrets not named stay.
 
@@ -57,17 +61,23 @@ def updated(
     """
     present = found(store, kind, name)
     entry = edits.changed(present.entry, changes, unset, checked_options)
-    store.change_entries([Update(entry, digest or present.digest)])
+    store.change_entries([Update(entry, digest or present.digest)], by)
     return found(store, kind, name)
 
 
-def deleted(store: RoutingEntries, kind: str, name: str, digest: str | None = None) -> None:
+def deleted(
+    store: RoutingEntries,
+    kind: str,
+    name: str,
+    digest: str | None = None,
+    by: Caller = LOCAL,
+) -> None:
     """Take an entry away; a modified built-in becomes what it was.
 
     Raises `NotFound`, and `Conflict` ("referenced by …") while it is still used.
     """
     found(store, kind, name)
-    store.change_entries([Delete(name, digest)])
+    store.change_entries([Delete(name, digest)], by)
 
 
 def unknown_names(store: RoutingEntries, alarm: Alarm) -> list[str]:

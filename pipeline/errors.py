@@ -9,6 +9,7 @@
     ├── Ambiguous            more than one thing has that name
     ├── Unauthenticated      who asks has not shown who they are
     ├── Forbidden            who asks may not do this
+    ├── IdentityUnavailable  who asks cannot be found out now; trying again may work
     ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
     ├── BrokerError          a broker refused what was asked of it; a person has to mend something
     └── PublishFailed        a sink did not take an event; it is kept and tried again
@@ -92,6 +93,10 @@ class Unauthenticated(TocsinError):
 
 class Forbidden(TocsinError):
     """Who asks is known, and may not do this."""
+
+
+class IdentityUnavailable(TocsinError):
+    """Who asks cannot be found out now: the service that knows it does not answer."""
 
 
 class Conflict(InvalidValue):

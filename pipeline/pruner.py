@@ -42,7 +42,10 @@ class RetentionSettings:
     )
     every_minutes: float = option(10.0, "How often to look for what is too old.", minimum=0.01)
     history_days: float | None = option(
-        90.0, "How long an alarm's history is kept; null for ever.", minimum=0
+        90.0,
+        "How long the history of alarms and of all other changes is kept, and API tokens that "
+        "have ended; null for ever.",
+        minimum=0,
     )
     firings_days: float | None = option(
         30.0,
@@ -84,6 +87,8 @@ class RetentionSettings:
             Kept.DEAD_LETTERS: self.dead_letters_days,
             Kept.FIRINGS: self.firings_days,
             Kept.HISTORY: self.history_days,
+            Kept.CHANGES: self.history_days,
+            Kept.TOKENS: self.history_days,
             Kept.REJECTED: self.rejected_days,
             Kept.EVENTS: self.events_days,
         }

@@ -21,7 +21,9 @@ from typing import Any, NamedTuple, get_type_hints
 from platformdirs import user_config_path, user_state_path
 
 from pipeline import yaml_source
-from pipeline.access.settings import ApiSettings, ClientSettings
+from pipeline.access import Role
+from pipeline.access.limits import check_origin, rates_of
+from pipeline.access.settings import ApiSettings, ClientSettings, OidcSettings
 from pipeline.alarms.schedule import zone
 from pipeline.dispatch.settings import NotificationsSettings
 from pipeline.errors import InvalidValue
@@ -45,7 +47,7 @@ from pipeline.publishers import from_url
 from pipeline.publishers.alarms import AlarmsPublisher
 from pipeline.publishers.base import Broker, Tools
 from pipeline.publishers.settings import PublishingSettings
-from pipeline.registry import did_you_mean
+from pipeline.registry import did_you_mean, one_of
 from pipeline.routing import RoutingSettings
 from pipeline.secrets import SecretsSettings
 from pipeline.self_notification import SelfNotificationSettings
@@ -74,11 +76,22 @@ def told_to(url: str) -> None:
         )
 
 
+def check_roles(given: Mapping[str, Any]) -> None:
+    """Raise `InvalidValue` for a value of a claim that is to give what is no role."""
+    for value, role in given.items():
+        if role not in list(Role):
+            raise InvalidValue(f"{value}: unknown role {role!r}. {one_of(str(role), Role)}")
+
+
 # What a value, or each of a list, must be beyond its type; each raises InvalidValue.
 _CHECKS: Mapping[str, Callable[[Any], object]] = {
+    "api.cors_origins": check_origin,
+    "api.failed_rate_limit": rates_of,
+    "api.rate_limit": rates_of,
     "database.url": parse_url,
     "bus.urls": bus.check,
     "notifications.timezone": zone,
+    "oidc.roles": check_roles,
     "rabbitmq.urls": lambda url: connection_parameters(url, RabbitmqSettings()),
     "delivery.guard_allow": lambda entry: AllowList.of([entry]),
     "delivery.mail_server": server_options,
@@ -97,6 +110,7 @@ class Settings:
     bus: BusSettings = field(default_factory=BusSettings)
     http: HttpSettings = field(default_factory=HttpSettings)
     api: ApiSettings = field(default_factory=ApiSettings)
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     normalise: NormaliseSettings = field(default_factory=NormaliseSettings)
     routing: RoutingSettings = field(default_factory=RoutingSettings)
     publishing: PublishingSettings = field(default_factory=PublishingSettings)

@@ -51,7 +51,8 @@ class Caller:
     """Who asks. `user_id` stands in the history of what they change.
 
     `project_id` is the project that what they make belongs to, `''` for none. `projects` and
-    `names` are those that they are held to; None: all.
+    `names` are those that they are held to; None: all. `token_id` is the API token that they
+    showed, `''` for none.
     """
 
     user_id: str
@@ -59,6 +60,7 @@ class Caller:
     project_id: str = ""
     projects: frozenset[str] | None = None
     names: frozenset[str] | None = None
+    token_id: str = ""
 
     @property
     def sees_all(self) -> bool:
@@ -68,7 +70,7 @@ class Caller:
     @property
     def is_admin(self) -> bool:
         """Whether they set up things for everybody: what they make is not guarded."""
-        return self.role is Role.ADMIN and self.sees_all
+        return self.role is Role.ADMIN and self.sees_all and self.names is None
 
     def may(self, permission: Permission) -> bool:
         """Whether their role allows it."""
@@ -98,6 +100,11 @@ class Caller:
                 "this belongs to no project, and you are held to "
                 f"{_listed(self.projects or frozenset())}. Ask somebody who is not."
             )
+
+    def require_admin(self, what: str) -> None:
+        """Raise `Forbidden`, naming what it is about, for whoever is no admin of everything."""
+        if not self.is_admin:
+            raise Forbidden(f"{what} is for admins who are held to no projects and names.")
 
     def require_name(self, permission: Permission, name: str) -> None:
         """Raise `Forbidden` where their role does not allow it, or not with this name."""

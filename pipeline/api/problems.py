@@ -23,6 +23,7 @@ from pipeline.errors import (
     Ambiguous,
     Conflict,
     Forbidden,
+    IdentityUnavailable,
     InvalidDocuments,
     InvalidValue,
     NotFound,
@@ -43,6 +44,7 @@ _STATUSES: tuple[tuple[type[TocsinError], HTTPStatus], ...] = (
     (NotFound, HTTPStatus.NOT_FOUND),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
+    (IdentityUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (StoreUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

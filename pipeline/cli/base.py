@@ -17,6 +17,7 @@ import click
 from pipeline.errors import ConfigError, InvalidValue, TocsinError
 
 if TYPE_CHECKING:
+    from pipeline.access import Caller
     from pipeline.desk import Desk
     from pipeline.kinds import Kinds
     from pipeline.past import Past
@@ -40,6 +41,10 @@ class Application(Protocol):
     @property
     def desk(self) -> Desk:
         """Where questions go that the database of this machine can answer, or a server."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who runs the command, for the history."""
 
     @property
     def settings(self) -> Settings:

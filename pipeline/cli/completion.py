@@ -95,6 +95,13 @@ def publications(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
 
 
 @_completing
+def tokens(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Names of API tokens that are not revoked."""
+    listed = desk.tokens.listed()
+    return [(one["name"], one["role"]) for one in listed if one["state"] != "revoked"]
+
+
+@_completing
 def events(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest events of the archive."""
     found = desk.events.search(EventFilter(), _LOOKED_AT).items

@@ -20,6 +20,7 @@ from pipeline.cli.events import normalise, replay
 from pipeline.cli.expire import expire
 from pipeline.cli.filters import filter_
 from pipeline.cli.groups import group
+from pipeline.cli.history import history
 from pipeline.cli.imports import import_
 from pipeline.cli.kinds import kind
 from pipeline.cli.matchers import matcher
@@ -33,6 +34,7 @@ from pipeline.cli.send import send
 from pipeline.cli.status import status
 from pipeline.cli.targets import target
 from pipeline.cli.templates import template
+from pipeline.cli.tokens import token_
 from pipeline.cli.top import top
 
 EXIT_INTERRUPTED = 130
@@ -78,6 +80,7 @@ for command in (
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
     *(apply, export, import_),
+    *(token_, history),
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)

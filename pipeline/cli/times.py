@@ -34,9 +34,13 @@ def told(text: str | None) -> str | None:
 
 
 class _Moment(click.ParamType[datetime]):
-    """ISO 8601, UTC unless it says otherwise; or how long ago it is: `90s`, `15m`, `2h`, `3d`."""
+    """ISO 8601, UTC unless it says otherwise; or how long it is from now, into the past or the
+    future: `90s`, `15m`, `2h`, `3d`."""
 
     name = "time"
+
+    def __init__(self, *, ahead: bool = False) -> None:
+        self._ahead, self._word = (1, "a time from now") if ahead else (-1, "an age")
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -46,14 +50,16 @@ class _Moment(click.ParamType[datetime]):
         try:
             if age := _AGO.fullmatch(value):
                 now: datetime = ctx.find_root().obj.clock() if ctx else datetime.now(UTC)
-                return now - timedelta(**{_UNITS[age["unit"]]: int(age["count"])})
+                return now + self._ahead * timedelta(**{_UNITS[age["unit"]]: int(age["count"])})
             return iso8601.parse_date(value).astimezone(UTC)
         except (iso8601.ParseError, OverflowError):
             self.fail(
-                f"{value!r} is no time. Give 2026-01-02T12:00:00Z, or an age such as 15m, 2h, 3d.",
+                f"{value!r} is no time. Give 2026-01-02T12:00:00Z, or {self._word} such as 15m, "
+                "2h, 3d.",
                 param,
                 ctx,
             )
 
 
 MOMENT = _Moment()
+AHEAD = _Moment(ahead=True)

@@ -15,6 +15,8 @@
     deliveries.py  rejected.py  publications.py  events.py  status.py    these, carried out
     choices.py    documents that say which ones are meant
     paging.py     parts of lists
+    tokens.py     API tokens
+    history.py    what people changed
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

@@ -18,6 +18,7 @@ from pipeline.alarms.alarm import COMPOSITE, Alarm, State
 from pipeline.alarms.expressions import predicate
 from pipeline.alarms.schema import as_dict, load_alarm, update_alarm
 from pipeline.desk.base import Document, Page, Parts
+from pipeline.desk.entries import OF_THE_MACHINE
 from pipeline.dispatch import named, scheme
 from pipeline.entries import found, unknown_names
 from pipeline.errors import Forbidden, InvalidValue, NotFound
@@ -28,9 +29,6 @@ from pipeline.targets import check_action
 from pipeline.times import plain
 
 _NEWEST_FIRST = (("timestamp", "desc"),)
-_OF_THE_MACHINE = ("log", "test", "exec", "file")
-"""Schemes that reach into the machine on which a notifier runs: for admins alone (alarms 8)."""
-
 _LONGEST_NUMBER = 20
 _STATES = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 
@@ -182,8 +180,8 @@ class LocalAlarms:
 
     def may_tell(self, action: str) -> None:
         """Raise `Forbidden` for an action that the caller may not use."""
-        if scheme(action) in _OF_THE_MACHINE and not self._caller.is_admin:
-            raise Forbidden(f"the action {mask_url(action)} is for admins of all projects alone.")
+        if scheme(action) in OF_THE_MACHINE:
+            self._caller.require_admin(f"the action {mask_url(action)}")
         for kind in ("target", "group"):
             if name := named(action, kind):
                 self._caller.require_name(Permission.USE, name)

@@ -1,7 +1,7 @@
 """Targets, groups, filters and matchers at the desk: whose names they are (notifications 12, 14).
 
 Who is held to names deals with those alone; who is held to projects and to no names may look at
-none.
+none. What is set up leads no further than its maker reaches.
 """
 
 from __future__ import annotations
@@ -15,6 +15,12 @@ from pipeline.desk.base import Document, Parts
 from pipeline.dispatch.edits import document
 from pipeline.errors import NotFound
 from pipeline.store.routing import StoredEntry
+
+OF_THE_MACHINE = ("log", "test", "exec", "file")
+"""Types and schemes that reach into the machine on which a notifier runs (alarms 8): what leads
+there is set up by admins alone."""
+
+_REFERENCES = ("target", "filter", "fallback")
 
 
 class LocalEntries:
@@ -37,7 +43,8 @@ class LocalEntries:
     def create(self, kind: str, document: Mapping[str, Any]) -> Document:
         """Make one."""
         self._caller.require_name(Permission.MODIFY, str(document.get("name", "")))
-        return entry_document(entries.created(self._parts.store, kind, document))
+        self._may_set_up(kind, document)
+        return entry_document(entries.created(self._parts.store, kind, document, self._caller))
 
     def update(
         self,
@@ -51,18 +58,35 @@ class LocalEntries:
         self._caller.require(Permission.MODIFY)
         self._may_look(kind, name)
         store = self._parts.store
-        return entry_document(entries.updated(store, kind, name, changes, unset, digest))
+        present = document(entries.found(store, kind, name).entry)
+        self._may_set_up(kind, {"type": present.get("type")})
+        self._may_set_up(kind, changes)
+        return entry_document(
+            entries.updated(store, kind, name, changes, unset, digest, self._caller)
+        )
 
     def delete(self, kind: str, name: str, digest: str | None = None) -> None:
         """Take one away."""
         self._caller.require(Permission.MODIFY)
         self._may_look(kind, name)
-        entries.deleted(self._parts.store, kind, name, digest)
+        entries.deleted(self._parts.store, kind, name, digest, self._caller)
 
     def _may_look(self, kind: str, name: str) -> None:
         self._caller.require(Permission.AUDIT)
         if not self._caller.reaches(name):
             raise NotFound(f"{kind.capitalize()} {name} not found.")
+
+    def _may_set_up(self, kind: str, document: Mapping[str, Any]) -> None:
+        """Raise `Forbidden` for what would lead further than the caller reaches: to names that are
+        not theirs, into the machine, or, by a matcher, to the alarms of every project."""
+        if kind == "matcher":
+            self._caller.require_all(Permission.MODIFY)
+        if kind == "target" and document.get("type") in OF_THE_MACHINE:
+            self._caller.require_admin(f"a target of type {document['type']}")
+        for reference in _REFERENCES:
+            given = document.get(reference) or ()
+            for name in [given] if isinstance(given, str) else given:
+                self._caller.require_name(Permission.USE, str(name))
 
 
 def entry_document(stored: StoredEntry) -> Document:

@@ -15,12 +15,14 @@ from pipeline.desk.base import Desk, Parts
 from pipeline.desk.deliveries import LocalDeadLetters, LocalDeliveries
 from pipeline.desk.entries import LocalEntries
 from pipeline.desk.events import LocalEvents
+from pipeline.desk.history import LocalHistory
 from pipeline.desk.notifications import LocalNotifications
 from pipeline.desk.publications import LocalPublications
 from pipeline.desk.rejected import LocalRejectedEvents
 from pipeline.desk.routes import LocalRoutes
 from pipeline.desk.status import LocalStatus
 from pipeline.desk.targets import LocalTargets
+from pipeline.desk.tokens import LocalTokens
 from pipeline.desk.trials import LocalTrials
 
 
@@ -94,6 +96,16 @@ class LocalDesk:
     def status(self) -> LocalStatus:
         """The state of the whole."""
         return LocalStatus(self._parts, self.caller)
+
+    @cached_property
+    def tokens(self) -> LocalTokens:
+        """API tokens."""
+        return LocalTokens(self._parts, self.caller)
+
+    @cached_property
+    def history(self) -> LocalHistory:
+        """What people changed."""
+        return LocalHistory(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

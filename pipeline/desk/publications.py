@@ -46,14 +46,19 @@ class LocalPublications:
         """Have them tried now; how many."""
         self._caller.require_all(Permission.MANAGE)
         now, store = self._parts.clock(), self._parts.store
-        return sum(store.replay_publications(now, **each) for each in self._chosen(which))
+        return sum(
+            store.replay_publications(now, **each, by=self._caller) for each in self._chosen(which)
+        )
 
     def purge(self, which: Mapping[str, Any]) -> int:
         """Delete them for good, their events too; how many."""
         self._caller.require_all(Permission.MODIFY)
-        return sum(self._parts.store.purge_publications(**each) for each in self._chosen(which))
+        store = self._parts.store
+        return sum(
+            store.purge_publications(**each, by=self._caller) for each in self._chosen(which)
+        )
 
-    def _chosen(self, which: Mapping[str, Any]) -> list[dict[str, str]]:
+    def _chosen(self, which: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Which ones are meant, each as the store is asked for it."""
         asked = chosen(which, PublicationsChoice)
         if "publisher" in asked:

@@ -43,7 +43,7 @@ class LocalRejectedEvents:
             if reason := self._refusal(one):
                 left.append({"rejected_id": one.rejected_id, "reason": reason})
             else:
-                self._parts.store.forget_rejected(one.rejected_id)
+                self._parts.store.forget_rejected(one.rejected_id, self._caller)
         return {"taken": len(found) - len(left), "left": left}
 
     def _refusal(self, one: RejectedEvent) -> str | None:

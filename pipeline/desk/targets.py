@@ -66,7 +66,7 @@ class LocalTargets:
         elif not self._caller.reaches(name):
             raise NotFound(f"Target {name} not found.")
         store = self._parts.store
-        enabled = [store.enable(each) for each in self._meant(action, name)]
+        enabled = [store.enable(each, self._caller) for each in self._meant(action, name)]
         if any(enabled):
             return {"receiver": shown, "enabled": True}
         if name and getattr(entries.found(store, _KIND, name).entry, "disable", False):

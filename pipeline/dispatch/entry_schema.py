@@ -53,7 +53,8 @@ class _Texts(fields.List[Any]):
         return list(dict.fromkeys(found))
 
 
-def _check_name(value: str) -> None:
+def check_name(value: str) -> None:
+    """Raise `ValidationError` for what cannot be a name (notifications 12)."""
     if not _NAME.fullmatch(value):
         raise ValidationError(
             f"{value!r} is no name. Use 2 to 32 letters, digits and . _ - and begin with none of"
@@ -77,7 +78,7 @@ class _EntrySchema(StrictSchema):
 
     ignored = frozenset({"origin", "digest", "kind"})
 
-    name = fields.String(required=True, validate=_check_name, error_messages=_MISSING)
+    name = fields.String(required=True, validate=check_name, error_messages=_MISSING)
     comment = fields.String(load_default="")
     disable = fields.Boolean(load_default=False)
 

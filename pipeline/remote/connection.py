@@ -162,6 +162,8 @@ def _error(status: int, problem: Mapping[str, Any]) -> TocsinError:
             return Unauthenticated(detail)
         case HTTPStatus.FORBIDDEN:
             return Forbidden(detail)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return StoreUnavailable(detail)
         case _ if all("file" in each for each in errors):
             return InvalidDocuments([_placed(each) for each in errors])
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:

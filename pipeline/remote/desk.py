@@ -10,6 +10,7 @@ from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.as_code import RemoteAsCode
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.history import RemoteHistory
 from pipeline.remote.kept import (
     RemoteDeadLetters,
     RemoteDeliveries,
@@ -21,6 +22,7 @@ from pipeline.remote.kept import (
 from pipeline.remote.notifications import RemoteNotifications
 from pipeline.remote.routes import RemoteRoutes
 from pipeline.remote.targets import RemoteTargets
+from pipeline.remote.tokens import RemoteTokens
 from pipeline.remote.trials import RemoteTrials
 
 
@@ -94,6 +96,16 @@ class RemoteDesk:
     def status(self) -> RemoteStatus:
         """The state of the whole."""
         return RemoteStatus(self._connection)
+
+    @cached_property
+    def tokens(self) -> RemoteTokens:
+        """API tokens."""
+        return RemoteTokens(self._connection)
+
+    @cached_property
+    def history(self) -> RemoteHistory:
+        """What people changed."""
+        return RemoteHistory(self._connection)
 
 
 if TYPE_CHECKING:

@@ -360,7 +360,7 @@ class RejectedEvents(Protocol):
     def rejected_event(self, rejected_id: str) -> RejectedEvent:
         """One rejected event; a unique prefix of its id is enough. Raises `NotFound`."""
 
-    def forget_rejected(self, rejected_id: str) -> None:
+    def forget_rejected(self, rejected_id: str, by: Caller = LOCAL) -> None:
         """Delete one that was replayed."""
 
 
@@ -420,11 +420,18 @@ class UnpublishedEvents(Protocol):
         """One, with its events; a unique prefix of its id is enough. Raises `NotFound`."""
 
     def replay_publications(
-        self, now: datetime, publication_id: str | None = None, publisher: str | None = None
+        self,
+        now: datetime,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Have one, a publisher's, or all tried now, as if for the first time. How many."""
 
     def purge_publications(
-        self, publication_id: str | None = None, publisher: str | None = None
+        self,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete their events for good: one's, a publisher's, or all. How many publications."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol, TypeAlias
 
+from pipeline.access import LOCAL, Caller
 from pipeline.guards import Breaker, BreakerRules, PaceRules
 from pipeline.notification import Delivery, Notification
 
@@ -118,7 +119,7 @@ class GuardedOutbox(Protocol):
         What storms is combined into a digest, which is then taken like any other delivery.
         """
 
-    def enable(self, receiver_or_action: str) -> bool:
+    def enable(self, receiver_or_action: str, by: Caller = LOCAL) -> bool:
         """Let it take deliveries again, its breaker closed; whether that changed anything."""
 
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from pipeline.access import LOCAL, Caller
 from pipeline.dispatch import Entry
 
 
@@ -72,8 +73,8 @@ class RoutingEntries(Protocol):
     def entry(self, name: str) -> StoredEntry:
         """The entry of this name. Raises `NotFound`."""
 
-    def change_entries(self, changes: Sequence[EntryChange]) -> None:
-        """Carry out the changes, all of them or none.
+    def change_entries(self, changes: Sequence[EntryChange], by: Caller = LOCAL) -> None:
+        """Carry out the changes, all of them or none; the history says by whom.
 
         Raises `NotFound`, `InvalidValue` for a reference that leads to nothing or a secret
         without a value, and `Conflict` for a name that is taken, an entry that was changed

@@ -18,6 +18,8 @@ JSON documents are text (`documents.to_json`).
     publication               events that a publisher did not take
     event ──< event_trait     the archive: events as documents, their traits to find them by
     pruning                   who removes what is too old, and when it is next due
+    api_token                 who may use the API; only hashes of the secrets
+    change_history            what people changed, but for alarms, which have their own
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0006"
+SCHEMA_VERSION = "0008"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -357,4 +359,53 @@ pruning = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("holder", PlainText, nullable=False),
     Column("due_at", Instant, nullable=False),
+)
+
+# --- access ----------------------------------------------------------------------------------
+
+_NOT_REVOKED = text("revoked_at IS NULL")
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("token_id", PlainText, primary_key=True),
+    Column("name", PlainText, nullable=False),
+    # SHA-256 of the secret, in hexadecimal.
+    Column("secret_hash", PlainText, nullable=False),
+    Column("role", PlainText, nullable=False),
+    # What it is held to, as JSON; null for all.
+    Column("projects", PlainText),
+    Column("names", PlainText),
+    # Who made it, and the id of the token that they showed.
+    Column("made_by", WireText, nullable=False),
+    Column("made_with", PlainText, nullable=False),
+    Column("created_at", Instant, nullable=False),
+    Column("expires_at", Instant),
+    Column("last_used_at", Instant),
+    Column("revoked_at", Instant),
+    Index(
+        "ix_api_token_name",
+        "name",
+        unique=True,
+        postgresql_where=_NOT_REVOKED,
+        sqlite_where=_NOT_REVOKED,
+    ),
+)
+
+change_history = Table(
+    "change_history",
+    metadata,
+    # The order in which they were written.
+    Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    # target, group, filter, matcher, token, …
+    Column("kind", PlainText, nullable=False),
+    Column("name", WireKey, nullable=False),
+    # create, update or delete
+    Column("action", PlainText, nullable=False),
+    # What changed, as JSON: {property: [what it was, what it is]}, secrets as `***`.
+    Column("detail", PlainText, nullable=False),
+    Column("user_id", WireText, nullable=False),
+    Column("project_id", WireText, nullable=False),
+    Column("timestamp", Instant, nullable=False),
+    Index("ix_change_history_name", "name", "sequence"),
 )

@@ -98,5 +98,8 @@ class Status(Protocol):
     def backlog(self) -> Backlog:
         """What waits, at a bounded cost."""
 
+    def ping(self) -> None:
+        """Raise `StoreUnavailable` where the database does not answer."""
+
     def counts(self) -> Counts:
         """Counts of everything, in one read."""

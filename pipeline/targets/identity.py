@@ -4,7 +4,7 @@ A token is of the service user whom the settings name (`delivery.keystone_…`):
 the rights that somebody left to that user by it, or for the user's own project. Tokens are kept
 until shortly before they expire, or until they are forgotten because somebody refused one.
 keystoneauth1 does the talking; it is loaded when it is first needed. Used by the targets `trust`
-and `zaqar`, from many threads.
+and `zaqar`, and by the API, which asks whose a token is; from many threads.
 
     NoToken   there is none; `final` where another try would be answered the same
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -27,6 +28,7 @@ from pipeline.targets.settings import DeliverySettings
 _KEPT: Final = 1_000
 _UNSCOPED: Final = "no trust and no project"
 _UNAUTHORIZED: Final = 401
+_NOT_FOUND: Final = 404
 _GONE: Final = frozenset({403, 404})
 """What Keystone may say of a trust that is not for us. Of one that is not there it says 401."""
 
@@ -50,6 +52,12 @@ def check_installed() -> None:
         raise InvalidValue("Keystone cannot be asked. Run pip install 'tocsin[openstack]'")
 
 
+def _versioned(url: str) -> str:
+    """Keystone's URL with the version of its API, which may be left out of the setting."""
+    url = url.rstrip("/")
+    return url if url.endswith("/v3") else f"{url}/v3"
+
+
 class Identity:
     """The service user at Keystone. Safe from many threads."""
 
@@ -66,6 +74,30 @@ class Identity:
     def forget(self, trust_id: str = "") -> None:
         """Let the next token be a new one."""
         self._session(trust_id).invalidate()
+
+    def described(self, token: str) -> Mapping[str, Any] | None:
+        """What Keystone says of somebody's token (validate token); None where it is not good.
+
+        Raises `NoToken` where Keystone, or our service user there, is at fault.
+        """
+        url = f"{_versioned(self._settings.keystone_url)}/auth/tokens"
+        headers = {"X-Subject-Token": token, "Accept": "application/json"}
+        answer = self._asked(
+            "", lambda session: session.get(url, headers=headers, raise_exc=False)
+        )
+        if answer.status_code == _NOT_FOUND:
+            return None
+        try:
+            found = answer.json()["token"] if answer.ok else None
+        except (ValueError, KeyError, TypeError):
+            found = None
+        if not isinstance(found, Mapping):
+            who = receiver(self._settings.keystone_url)
+            raise NoToken(
+                f"Keystone at {who} answered {answer.status_code} to whose a token is. May the "
+                f"user {self._settings.keystone_username} ask that?"
+            )
+        return found
 
     def endpoint(self, service_type: str) -> str:
         """The URL of a service, by the catalogue. Raises `NoToken`."""

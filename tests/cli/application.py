@@ -21,6 +21,7 @@ import structlog
 from click.testing import CliRunner, Result
 
 from pipeline import yaml_source
+from pipeline.access import LOCAL
 from pipeline.access.settings import ClientSettings
 from pipeline.cli.base import TocsinGroup
 from pipeline.desk import Desk, LocalDesk
@@ -49,6 +50,7 @@ class TestApplication:
 
     def __init__(self, store: SqlStore) -> None:
         self.store = store
+        self.caller = LOCAL
         self.desk: Desk = LocalDesk(self)
         self.sealer = KeyFileSealer(KeyFile("no-key-file"))
         self.now = NOON

@@ -35,6 +35,8 @@ def test_a_dry_run_counts_and_removes_nothing(tocsin: Tocsin, store: SqlStore) -
 | dead_letters   |       0 |
 | firings        |       0 |
 | history        |       1 |
+| changes        |       0 |
+| tokens         |       0 |
 | rejected       |       0 |
 | deleted_alarms |       0 |
 | events         |       2 |

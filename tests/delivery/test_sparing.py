@@ -302,6 +302,7 @@ def test_a_target_is_enabled_by_name(store: SqlStore, clock: Clock, receivers: R
 
     assert store.counts().disabled_actions.keys() == {"target:mail"}
     assert store.enable("target:mail")
+    assert [entry.change.kind for entry in store.changes(name="target:mail")] == ["receiver"]
     assert store.breakers() == {}
     receivers.answers.clear()
     tell(store, "target:mail", at=clock.now)

@@ -264,6 +264,8 @@ def happen(store: SqlStore, what: str, at: datetime) -> None:
 _AGES = {
     Kept.FIRINGS: (schema.firing.c.alarm_id, schema.firing.c.fired_at),
     Kept.HISTORY: (schema.alarm_history.c.event_id, schema.alarm_history.c.timestamp),
+    Kept.CHANGES: (schema.change_history.c.sequence, schema.change_history.c.timestamp),
+    Kept.TOKENS: (schema.api_token.c.token_id, schema.api_token.c.revoked_at),
     Kept.REJECTED: (schema.rejected_event.c.rejected_id, schema.rejected_event.c.received_at),
     Kept.DELETED_ALARMS: (schema.deleted_alarm.c.alarm_id, schema.deleted_alarm.c.deleted_at),
     Kept.EVENTS: (schema.event.c.message_id, schema.event.c.received_at),

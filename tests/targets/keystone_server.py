@@ -1,6 +1,7 @@
 """A Keystone that gives tokens, as the Identity API v3 documents it (v3, OS-TRUST), and no more.
 
-It knows one service user and some trusts; each token is a new one until it is revoked.
+It knows one service user and some trusts; each token is a new one until it is revoked. To that
+user it says whose the tokens of others are (`admit`, validate token).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ class KeystoneServer:
         self.trusts, self.messaging = set(trusts), messaging
         self.password, self.expires_in = PASSWORD, timedelta(hours=1)
         self.asked: list[Any] = []
+        self.validated: list[str] = []
+        self.is_ill = False
+        self._admitted: dict[str, Any] = {}
         self._receiver = Receiver(answer=self._answer)
         self._receiver.__enter__()
         self.url = f"{self._receiver.url}/v3"
@@ -34,6 +38,24 @@ class KeystoneServer:
             "keystone_password": PASSWORD,
         }
 
+    def admit(
+        self, token: str, user: str, project: str | None, *roles: str, ends: datetime | None = None
+    ) -> None:
+        """Somebody's token, for a project, or for none."""
+        of_project = {"id": project, "name": "P", "domain": {"id": "default", "name": "Default"}}
+        self._admitted[token] = {
+            "methods": ["password"],
+            "user": {"id": user, "name": "A", "domain": {"id": "default", "name": "Default"}},
+            **({"project": of_project} if project else {}),
+            **({"roles": [{"id": name, "name": name} for name in roles]} if roles else {}),
+            "issued_at": datetime.now(UTC).isoformat(),
+            "expires_at": (ends or datetime.now(UTC) + self.expires_in).isoformat(),
+        }
+
+    def revoke(self, token: str) -> None:
+        """A token that is good no more."""
+        del self._admitted[token]
+
     def close(self) -> None:
         self._receiver.__exit__(None, None, None)
 
@@ -42,6 +64,10 @@ class KeystoneServer:
         return f"token-{len(self.asked) if number < 0 else number}-gAAAAABk"
 
     def _answer(self, callback: Callback) -> Reply:
+        if self.is_ill:
+            return _json(503, _error(503, "Service Unavailable"))
+        if callback.method == "GET" and callback.path == "/v3/auth/tokens":
+            return self._validated(callback)
         if callback.method == "GET":
             links = [{"rel": "self", "href": f"{self.url}/"}]
             version = {"id": "v3.14", "status": "stable", "links": links}
@@ -57,6 +83,16 @@ class KeystoneServer:
             return _json(401, _error(401, "The request you have made requires authentication."))
         self.asked.append(asked)
         return _json(201, {"token": self._described(trust)}, {"X-Subject-Token": self.token()})
+
+    def _validated(self, callback: Callback) -> Reply:
+        own = [self.token(number + 1) for number in range(len(self.asked))]
+        if callback.headers.get("x-auth-token") not in own:
+            return _json(401, _error(401, "The request you have made requires authentication."))
+        subject = callback.headers["x-subject-token"]
+        self.validated.append(subject)
+        if subject not in self._admitted:
+            return _json(404, _error(404, f"Could not find token: {subject}."))
+        return _json(200, {"token": self._admitted[subject]}, {"X-Subject-Token": subject})
 
     def _described(self, trust: str | None) -> dict[str, Any]:
         now = datetime.now(UTC)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.access import Caller, Role
+from pipeline.access import Caller
+from pipeline.api.identity.openstack import caller_of_roles
 
 
 def noauth_caller(headers: Mapping[str, str]) -> Caller:
@@ -15,13 +16,3 @@ def noauth_caller(headers: Mapping[str, str]) -> Caller:
     user, project = headers.get("x-user-id", ""), headers.get("x-project-id", "")
     roles = {role.strip().lower() for role in headers.get("x-roles", "admin").split(",")}
     return caller_of_roles(user, project, roles)
-
-
-def caller_of_roles(user_id: str, project_id: str, roles: set[str]) -> Caller:
-    """A caller with the roles of an OpenStack cloud: an admin sees everything, a member changes
-    what is of their project, and all others look at that."""
-    if "admin" in roles:
-        return Caller(user_id, Role.ADMIN, project_id)
-    role = Role.ADMIN if "member" in roles else Role.AUDIT
-    own = frozenset({project_id} if project_id else ())
-    return Caller(user_id, role, project_id, projects=own, names=frozenset())

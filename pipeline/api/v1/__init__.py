@@ -6,6 +6,7 @@
     references.py  what a question is about: an id, or an event that is sent along
     alarms.py  trials.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
     deliveries.py  intake.py  events.py  status.py  (kept_schemas.py: their documents)
+    tokens.py  history.py  (access_schemas.py: their documents)
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -22,16 +23,19 @@ from flask_smorest import Api
 from pipeline import __version__
 from pipeline.api.docs import page
 from pipeline.api.v1 import (
+    access_schemas,
     alarms,
     as_code,
     deliveries,
     entries,
     events,
+    history,
     intake,
     notifications,
     routes,
     status,
     targets,
+    tokens,
     trials,
 )
 from pipeline.api.v1.blueprint import AnyText, Blueprint
@@ -50,6 +54,8 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     events.blueprint(),
     as_code.blueprint(),
     status.blueprint(),
+    tokens.blueprint(),
+    history.blueprint(),
 )
 
 
@@ -60,7 +66,9 @@ def register(app: Flask) -> None:
     app.url_map.merge_slashes = False
     api = _Api(app)
     of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
-    for name, schema in ChainMap(dict(COMPONENTS), dict(OF_TRIALS), *of_matters).items():
+    for name, schema in ChainMap(
+        dict(COMPONENTS), dict(OF_TRIALS), dict(access_schemas.COMPONENTS), *of_matters
+    ).items():
         api.spec.components.schema(name, schema=schema)
     # Those of targets are made of all types: only their names are needed until then.
     api.spec.components.schema("TargetIn", {})

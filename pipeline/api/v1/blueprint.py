@@ -75,6 +75,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Declare an operation; `permission` is what the desk will ask for.
 
+        Whose role does not have it is refused before anything is read of the request, so that an
+        operation whose desk forgets to ask is refused as well.
+
         The view's name is its `operationId`, and the docstring describes it; `kind` is added to
         the one, and stands for `{kind}` in the other. `problems` are statuses that follow from
         nothing else that is declared.
@@ -90,6 +93,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             wrapped.__doc__ = (view.__doc__ or "").replace("{kind}", kind)
             if query is not None:
                 wrapped = self.arguments(query, location="query", as_kwargs=False)(wrapped)
+            wrapped = _permitted(wrapped, permission)
             self.route(rule, methods=[method])(wrapped)
             return view
 
@@ -100,6 +104,15 @@ def desk() -> LocalDesk:
     """The desk of the request's caller."""
     found: LocalDesk = g.desk
     return found
+
+
+def _permitted(view: View, permission: Permission) -> View:
+    @wraps(view)
+    def permitted(*arguments: Any, **path: Any) -> Any:
+        desk().caller.require(permission)
+        return view(*arguments, **path)
+
+    return permitted
 
 
 def _answering(view: View, status: int, *, body: bool, digest: bool) -> View:

@@ -20,6 +20,7 @@ from pipeline.store.sql.alarms import SqlAlarmSource
 from pipeline.store.sql.applying import SqlApplying
 from pipeline.store.sql.archive import SqlArchive
 from pipeline.store.sql.arrivals import SqlArrivals
+from pipeline.store.sql.changes import SqlChanges
 from pipeline.store.sql.clock import SqlClock
 from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
@@ -32,10 +33,11 @@ from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
 from pipeline.store.sql.spared import SqlSpared
 from pipeline.store.sql.status import SqlStatus
+from pipeline.store.sql.tokens import SqlTokens
 from pipeline.store.status import Status
 
 if TYPE_CHECKING:
-    from pipeline.store import base
+    from pipeline.store import access, base
     from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.guards import GuardedOutbox
@@ -76,8 +78,11 @@ class SqlStore(
     SqlArchive,
     SqlRetention,
     SqlStatus,
+    SqlTokens,
+    SqlChanges,
 ):
-    """The store: every protocol of `pipeline.store.base`, `.archive`, `.retention`, `.routing`."""
+    """The store: every protocol of `pipeline.store.base`, `.archive`, `.retention`, `.routing`
+    and `.access`."""
 
     @classmethod
     def open(
@@ -153,3 +158,6 @@ if TYPE_CHECKING:
         store: SqlStore,
     ) -> tuple[base.Alarms, base.RejectedEvents, Status, ArchivedEvents]:
         return store, store, store, store
+
+    def _access_side(store: SqlStore) -> tuple[access.Tokens, access.Changes]:
+        return store, store

@@ -23,7 +23,7 @@ from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
 from pipeline.store.rows import alarm_difference, alarm_from
 from pipeline.store.rules import leaf_states_text
-from pipeline.store.sql.changing import Change, SqlChanges, check_ids, of_alarm
+from pipeline.store.sql.changing import Change, SqlAlarmChanges, check_ids, of_alarm
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import (
     Revision,
@@ -79,7 +79,7 @@ class SqlAlarmSource(Part):
             )
 
 
-class SqlAlarms(SqlChanges):
+class SqlAlarms(SqlAlarmChanges):
     """`store.base.Alarms`, but for `search`."""
 
     def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:

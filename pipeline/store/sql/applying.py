@@ -45,7 +45,7 @@ class SqlApplying(SqlAlarms, SqlRouting):
             if wanted.created or wanted.updated or wanted.deleted:
                 self._apply_alarms(connection, wanted, by)
             if wanted.entries:
-                self._change(connection, wanted.entries)
+                self._change(connection, wanted.entries, by)
             mark_applied(connection, wanted.owner, wanted.marks)
 
     def _apply_alarms(self, connection: Connection, wanted: Wanted, by: Caller) -> None:

@@ -64,7 +64,7 @@ class Held:
     deleted: Sequence[Alarm]
 
 
-class SqlChanges(Part):
+class SqlAlarmChanges(Part):
     """Alarms changed by people."""
 
     def _hold(self, connection: Connection, change: Change) -> Held:

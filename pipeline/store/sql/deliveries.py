@@ -13,10 +13,12 @@ from pipeline.dispatch import named
 from pipeline.errors import InvalidValue, NotFound
 from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery, Notification
 from pipeline.store import schema
+from pipeline.store.access import Action
 from pipeline.store.base import DeliveryRecord
 from pipeline.store.rows import attempt_from, notification_from
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
+from pipeline.store.sql.changes import record_several
 from pipeline.store.sql.disabled import disabled_reasons, enable
 from pipeline.store.sql.outbox import delivery_from
 from pipeline.store.sql.paging import Key, after
@@ -152,6 +154,8 @@ class SqlDeliveries(Part):
                 actions.add(action)
             enable(connection, [each for each in actions if _may_enable(by, each)])
             announce_deliveries(connection)
+            which, now = delivery_id or action, self._clock()
+            record_several(connection, Action.UPDATE, "dead-letter", which, count, by, now)
             return count
 
     def purge_dead(
@@ -174,6 +178,8 @@ class SqlDeliveries(Part):
             while rows := connection.execute(some).all():
                 remove_deliveries(connection, rows)
                 purged += len(rows)
+            which, now = delivery_id or action, self._clock()
+            record_several(connection, Action.DELETE, "dead-letter", which, purged, by, now)
         return purged
 
 

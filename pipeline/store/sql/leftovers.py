@@ -6,10 +6,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, literal, select
 
+from pipeline.access import LOCAL, Caller
 from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
+from pipeline.store.access import Action, Change
 from pipeline.store.base import RejectedEvent
 from pipeline.store.rows import rejected_from
+from pipeline.store.sql.changes import record_changes
 from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
@@ -51,8 +54,11 @@ class SqlRejectedEvents(Part):
             raise Ambiguous(f"{message}. Use more of its id")
         return rejected_from(rows[0])
 
-    def forget_rejected(self, rejected_id: str) -> None:
+    def forget_rejected(self, rejected_id: str, by: Caller = LOCAL) -> None:
         """Delete one that was replayed."""
         with self._database.write() as connection:
             this = _rejected.rejected_id == rejected_id
-            connection.execute(delete(schema.rejected_event).where(this))
+            gone = connection.execute(delete(schema.rejected_event).where(this)).rowcount
+            if gone:
+                replayed = Change("rejected-event", rejected_id, Action.DELETE)
+                record_changes(connection, [replayed], by, self._clock())

@@ -13,11 +13,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
 
+from pipeline.access import LOCAL, Caller
 from pipeline.errors import Ambiguous, NotFound
 from pipeline.store import schema
+from pipeline.store.access import Action
 from pipeline.store.base import Publication, PublicationRecord
 from pipeline.store.rows import publication_from, publication_row
 from pipeline.store.sql.bulk import insert_new, update_all
+from pipeline.store.sql.changes import record_several
 from pipeline.store.sql.paging import Key, after
 from pipeline.store.sql.part import Part
 
@@ -137,20 +140,37 @@ class SqlPublications(Part):
         return _record(row), publication_from(row)
 
     def replay_publications(
-        self, now: datetime, publication_id: str | None = None, publisher: str | None = None
+        self,
+        now: datetime,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Have one, a publisher's, or all tried now, as if for the first time. How many."""
         statement = update(_table).where(_this(publication_id), _of(publisher))
         with self._database.write() as connection:
-            return connection.execute(statement.values(due_at=now, attempts=1)).rowcount
+            count = connection.execute(statement.values(due_at=now, attempts=1)).rowcount
+            which = publication_id or publisher
+            record_several(
+                connection, Action.UPDATE, "publication", which, count, by, self._clock()
+            )
+            return count
 
     def purge_publications(
-        self, publication_id: str | None = None, publisher: str | None = None
+        self,
+        publication_id: str | None = None,
+        publisher: str | None = None,
+        by: Caller = LOCAL,
     ) -> int:
         """Delete their events for good: one's, a publisher's, or all. How many publications."""
         statement = delete(_table).where(_this(publication_id), _of(publisher))
         with self._database.write() as connection:
-            return connection.execute(statement).rowcount
+            count = connection.execute(statement).rowcount
+            which = publication_id or publisher
+            record_several(
+                connection, Action.DELETE, "publication", which, count, by, self._clock()
+            )
+            return count
 
 
 def _this(publication_id: str | None) -> ColumnElement[bool]:

@@ -206,11 +206,26 @@ def _held(statement: Select[Any], portion: int) -> Select[Any]:
     return statement.limit(portion).with_for_update(skip_locked=True)
 
 
-_history, _rejected, _deleted = (
+_history, _rejected, _deleted, _change, _token = (
     schema.alarm_history.c,
     schema.rejected_event.c,
     schema.deleted_alarm.c,
+    schema.change_history.c,
+    schema.api_token.c,
 )
+
+
+def _ended(before: datetime) -> list[ColumnElement[bool]]:
+    """Tokens that opened nothing any more at that time."""
+    return [or_(_token.revoked_at < before, _token.expires_at < before)]
+
+
+def _prune_tokens(connection: Connection, before: datetime, portion: int) -> int:
+    old = connection.scalars(_held(select(_token.token_id).where(*_ended(before)), portion)).all()
+    if old:
+        connection.execute(delete(schema.api_token).where(_token.token_id.in_(old)))
+    return len(old)
+
 
 _PORTIONS: Mapping[Kept, Portion] = {
     Kept.DEAD_LETTERS: _prune_dead_letters,
@@ -218,6 +233,10 @@ _PORTIONS: Mapping[Kept, Portion] = {
     Kept.HISTORY: _prune_first(
         schema.alarm_history, _history.sequence, _history.timestamp, _history.sequence
     ),
+    Kept.CHANGES: _prune_first(
+        schema.change_history, _change.sequence, _change.timestamp, _change.sequence
+    ),
+    Kept.TOKENS: _prune_tokens,
     Kept.REJECTED: _prune_first(
         schema.rejected_event, _rejected.received_at, _rejected.received_at, _rejected.rejected_id
     ),
@@ -243,6 +262,8 @@ _OLD: Mapping[Kept, tuple[Table, Callable[[datetime], list[ColumnElement[bool]]]
     ),
     Kept.FIRINGS: (schema.firing, lambda before: [_firing.fired_at < before]),
     Kept.HISTORY: (schema.alarm_history, lambda before: [_history.timestamp < before]),
+    Kept.CHANGES: (schema.change_history, lambda before: [_change.timestamp < before]),
+    Kept.TOKENS: (schema.api_token, _ended),
     Kept.REJECTED: (schema.rejected_event, lambda before: [_rejected.received_at < before]),
     Kept.DELETED_ALARMS: (schema.deleted_alarm, lambda before: [_deleted.deleted_at < before]),
     Kept.EVENTS: (schema.event, lambda before: [_event.received_at < before]),

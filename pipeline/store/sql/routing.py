@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, or_, select
 
+from pipeline.access import LOCAL, Caller
 from pipeline.dispatch import Entry, FilterEntry, GroupEntry, MatcherEntry, Origin, TargetEntry
 from pipeline.dispatch.action import named
 from pipeline.dispatch.builtins import BUILTINS
@@ -32,6 +33,8 @@ from pipeline.store.routing import (
     StoredEntry,
     Update,
 )
+from pipeline.store.sql.changes import record_changes
+from pipeline.store.sql.entry_changes import Kept, entry_changes
 from pipeline.store.sql.marks import ENTRY, forget_applied
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
@@ -44,20 +47,6 @@ _APART = frozenset({"name", "secrets", "origin"})
 _NAMED_AT_MOST = 10
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """An entry as it is kept: its secrets `***` in it, and sealed beside it. Of the built-in ones
-    that nobody changed the revision is 0."""
-
-    entry: Entry
-    sealed: str = ""
-    revision: int = 0
-
-    @property
-    def digest(self) -> str:
-        return hashlib.sha256(f"{self.entry.name}/{self.revision}".encode()).hexdigest()[:16]
-
-
 class SqlRouting(Part):
     """`store.routing.RoutingEntries` and `store.routing.RoutingSource`."""
 
@@ -65,22 +54,22 @@ class SqlRouting(Part):
         """All entries, by name."""
         with self._database.read() as connection:
             kept = _all(connection)
-        return [StoredEntry(each.entry, each.digest) for _, each in sorted(kept.items())]
+        return [StoredEntry(each.entry, _digest(each)) for _, each in sorted(kept.items())]
 
     def entry(self, name: str) -> StoredEntry:
         """The entry of this name. Raises `NotFound`."""
         with self._database.read() as connection:
             found = _found(_all(connection), name)
-        return StoredEntry(found.entry, found.digest)
+        return StoredEntry(found.entry, _digest(found))
 
-    def change_entries(self, changes: Sequence[EntryChange]) -> None:
+    def change_entries(self, changes: Sequence[EntryChange], by: Caller = LOCAL) -> None:
         """Carry out the changes, all of them or none; see `store.routing.RoutingEntries`."""
         if not changes:
             return
         with self._database.write() as connection:
-            self._change(connection, changes)
+            self._change(connection, changes, by)
 
-    def _change(self, connection: Connection, changes: Sequence[EntryChange]) -> None:
+    def _change(self, connection: Connection, changes: Sequence[EntryChange], by: Caller) -> None:
         revision = next_revision(connection, Revision.ROUTING)
         before = _all(connection)
         after = dict(before)
@@ -88,6 +77,7 @@ class SqlRouting(Part):
             self._apply(change, after, revision)
         _check(connection, changes, {name: kept.entry for name, kept in after.items()})
         _write(connection, before, after)
+        record_changes(connection, entry_changes(before, after, self._sealer), by, self._clock())
         gone = [change.name for change in changes if isinstance(change, Delete)]
         forget_applied(connection, ENTRY, gone)
 
@@ -117,9 +107,9 @@ class SqlRouting(Part):
             except InvalidValue as error:
                 entries[name] = each.entry
                 unreadable[name] = f"target {name}: its secrets cannot be had: {error}"
-        return entries, {name: each.digest for name, each in kept.items()}, unreadable
+        return entries, {name: _digest(each) for name, each in kept.items()}, unreadable
 
-    def _apply(self, change: EntryChange, entries: dict[str, _Kept], revision: int) -> None:
+    def _apply(self, change: EntryChange, entries: dict[str, Kept], revision: int) -> None:
         match change:
             case Create(entry):
                 if taken := entries.get(entry.name):
@@ -141,19 +131,19 @@ class SqlRouting(Part):
                     entries[name] = _reset(present)
 
     def _kept(
-        self, entry: Entry, present: _Kept | None, entries: Mapping[str, _Kept], revision: int
-    ) -> _Kept:
+        self, entry: Entry, present: Kept | None, entries: Mapping[str, Kept], revision: int
+    ) -> Kept:
         origin = Origin.MODIFIED_BUILTIN if entry.name in BUILTINS else Origin.USER_CREATED
         entry = replace(entry, origin=origin)
         if not isinstance(entry, TargetEntry) or not entry.secrets:
-            return _Kept(entry, "", revision)
+            return Kept(entry, "", revision)
         known = _opened(present, self._sealer, entry.secrets) if present else {}
         secrets = {
             name: merged(name, known.get(name), given) for name, given in entry.secrets.items()
         }
         others = [kept.sealed for kept in entries.values() if kept.sealed]
         sealed = self._sealer.seal(to_json(secrets), others)
-        return _Kept(replace(entry, secrets=_shown(secrets)), sealed, revision)
+        return Kept(replace(entry, secrets=_shown(secrets)), sealed, revision)
 
 
 def entries_without_secrets(connection: Connection) -> list[Entry]:
@@ -161,34 +151,38 @@ def entries_without_secrets(connection: Connection) -> list[Entry]:
     return [each.entry for each in _all(connection).values()]
 
 
-def _all(connection: Connection) -> dict[str, _Kept]:
+def _all(connection: Connection) -> dict[str, Kept]:
     """Every entry by name, the built-in ones among them."""
-    kept = {name: _Kept(entry) for name, entry in BUILTINS.items()}
+    kept = {name: Kept(entry) for name, entry in BUILTINS.items()}
     for row in connection.execute(select(_entry)):
-        kept[row.name] = _Kept(_entry_from(row), row.secrets, row.revision)
+        kept[row.name] = Kept(_entry_from(row), row.secrets, row.revision)
     return kept
 
 
-def _found(entries: Mapping[str, _Kept], name: str) -> _Kept:
+def _digest(kept: Kept) -> str:
+    return hashlib.sha256(f"{kept.entry.name}/{kept.revision}".encode()).hexdigest()[:16]
+
+
+def _found(entries: Mapping[str, Kept], name: str) -> Kept:
     found = entries.get(name)
     if found is None:
         raise NotFound(f"nothing is named {name!r}.{did_you_mean(name, entries)}")
     return found
 
 
-def _check_digest(present: _Kept, digest: str | None) -> None:
-    if digest is not None and digest != present.digest:
+def _check_digest(present: Kept, digest: str | None) -> None:
+    if digest is not None and digest != _digest(present):
         name = present.entry.name
         message = f"{word(present.entry)} {name} has been changed meanwhile. Look at it again."
         raise Conflict(message, "digest")
 
 
-def _reset(present: _Kept) -> _Kept:
+def _reset(present: Kept) -> Kept:
     """The built-in entry as it was before anybody changed it."""
     if present.revision == 0:
         name = present.entry.name
         raise Conflict(f"{name} is built in and cannot be deleted. Disable it instead.", "name")
-    return _Kept(BUILTINS[present.entry.name])
+    return Kept(BUILTINS[present.entry.name])
 
 
 # --- checks ----------------------------------------------------------------------------------
@@ -227,9 +221,7 @@ def _alarms_that_name(connection: Connection, name: str) -> list[str]:
 # --- rows and secrets ------------------------------------------------------------------------
 
 
-def _write(
-    connection: Connection, before: Mapping[str, _Kept], after: Mapping[str, _Kept]
-) -> None:
+def _write(connection: Connection, before: Mapping[str, Kept], after: Mapping[str, Kept]) -> None:
     gone = [name for name in before if before[name] != after.get(name)]
     connection.execute(delete(_entry).where(_entry.c.name.in_(gone)))
     rows = [_row(kept) for name, kept in after.items() if kept != before.get(name)]
@@ -237,7 +229,7 @@ def _write(
         connection.execute(insert(_entry), rows)
 
 
-def _row(kept: _Kept) -> dict[str, Any]:
+def _row(kept: Kept) -> dict[str, Any]:
     entry = kept.entry
     document = {f.name: getattr(entry, f.name) for f in fields(entry) if f.name not in _APART}
     if isinstance(entry, TargetEntry):
@@ -267,13 +259,13 @@ def _shown(secrets: Mapping[str, Any]) -> dict[str, Any]:
     return {name: shown(value) for name, value in secrets.items()}
 
 
-def _in_clear(kept: _Kept, sealer: Sealer) -> Entry:
+def _in_clear(kept: Kept, sealer: Sealer) -> Entry:
     if not kept.sealed or not isinstance(kept.entry, TargetEntry):
         return kept.entry
     return replace(kept.entry, secrets=from_json(sealer.open(kept.sealed)))
 
 
-def _opened(present: _Kept, sealer: Sealer, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+def _opened(present: Kept, sealer: Sealer, wanted: Mapping[str, Any]) -> Mapping[str, Any]:
     """The secrets that are kept, where any of the new ones is one of them."""
     if not present.sealed or not has_kept(wanted):
         return {}

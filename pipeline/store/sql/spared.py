@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, exists, select, update
 
+from pipeline.access import LOCAL, Caller
 from pipeline.guards import Breaker, Pace, PaceRules
 from pipeline.guards.pace import (
     Combine,
@@ -24,12 +25,15 @@ from pipeline.guards.pace import (
     through_storm,
     told_one_by_one,
 )
+from pipeline.masking import mask_url
 from pipeline.notification import Delivery
 from pipeline.store import schema
+from pipeline.store.access import Action, Change
 from pipeline.store.guards import Combined, Given
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.breakers import all_breakers, due_probes, probed_by
 from pipeline.store.sql.bulk import among, given_keys
+from pipeline.store.sql.changes import record_changes
 from pipeline.store.sql.disabled import disabled_reasons, enable
 from pipeline.store.sql.outbox import CLAIMED_COLUMNS, delivery_from
 from pipeline.store.sql.paces import (
@@ -102,12 +106,16 @@ class SqlSpared(Part):
                 look_at = min(look_at or given.look_at, given.look_at)
         return Given(deliveries, more_for, look_at, combined)
 
-    def enable(self, receiver_or_action: str) -> bool:
+    def enable(self, receiver_or_action: str, by: Caller = LOCAL) -> bool:
         """Let it take deliveries again, its breaker closed; whether it was disabled or
         had failed."""
         with self._database.write() as connection:
             changed = enable(connection, [receiver_or_action])
             announce_deliveries(connection)
+            if changed:
+                who = mask_url(receiver_or_action)
+                enabled = Change("receiver", who, Action.UPDATE, {"enabled": (False, True)})
+                record_changes(connection, [enabled], by, self._clock())
             return changed
 
     def _with_due(self, receivers: Sequence[str], now: datetime) -> list[str]:

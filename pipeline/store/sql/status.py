@@ -31,6 +31,11 @@ PUBLICATIONS_COUNTED_UP_TO = 10_000
 class SqlStatus(Part):
     """`store.status.Status`."""
 
+    def ping(self) -> None:
+        """Raise `StoreUnavailable` where the database does not answer."""
+        with self._database.read() as connection:
+            connection.execute(select(1))
+
     def counts(self) -> Counts:
         """Counts of everything, in one read."""
         delivery, disabled = schema.delivery.c, schema.disabled_action.c
