@@ -13,7 +13,6 @@ decided there; here it is only described.
 from __future__ import annotations
 
 import inspect
-from collections import ChainMap
 
 from flask import Flask, Response, jsonify
 from flask_smorest import Api
@@ -40,9 +39,10 @@ def register(app: Flask) -> None:
     """Add all operations of /v1, their description at /openapi.json, and as a page at /docs."""
     app.config.update(API_TITLE="Tocsin", API_VERSION=__version__, OPENAPI_VERSION="3.1.0")
     api = _Api(app)
-    of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
-    for name, schema in ChainMap(dict(COMPONENTS), dict(OF_TRIALS), *of_matters).items():
-        api.spec.components.schema(name, schema=schema)
+    matters = (entries, targets, routes, notifications, as_code)
+    for components in (COMPONENTS, OF_TRIALS, *(each.COMPONENTS for each in matters)):
+        for name, schema in components.items():  # a name that is taken is refused
+            api.spec.components.schema(name, schema=schema)
     # Those of targets are made of all types: only their names are needed until then.
     api.spec.components.schema("TargetIn", {})
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
