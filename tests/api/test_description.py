@@ -150,6 +150,15 @@ def test_every_example_can_be_sent_as_it_stands(
             break
 
 
+@pytest.mark.parametrize("name", BODIES)
+def test_every_body_that_is_shown_is_as_described(document: dict[str, Any], name: str) -> None:
+    (operation,) = (each for _, _, each in operations(document) if each["operationId"] == name)
+    content = operation["requestBody"]["content"]["application/json"]
+    assert content["example"] == BODIES[name]
+    whole = {**content["schema"], "components": document["components"]}
+    Draft202012Validator(whole).validate(BODIES[name])
+
+
 @pytest.mark.parametrize("name", ANSWERS)
 def test_every_answer_that_is_shown_is_one(document: dict[str, Any], name: str) -> None:
     (operation,) = (each for _, _, each in operations(document) if each["operationId"] == name)

@@ -15,7 +15,6 @@ decided there; here it is only described.
 from __future__ import annotations
 
 import inspect
-from collections import ChainMap
 
 from flask import Flask, Response, jsonify
 from flask_smorest import Api
@@ -65,11 +64,10 @@ def register(app: Flask) -> None:
     app.url_map.converters["text"] = AnyText
     app.url_map.merge_slashes = False
     api = _Api(app)
-    of_matters = (each.COMPONENTS for each in (entries, targets, routes, notifications, as_code))
-    for name, schema in ChainMap(
-        dict(COMPONENTS), dict(OF_TRIALS), dict(access_schemas.COMPONENTS), *of_matters
-    ).items():
-        api.spec.components.schema(name, schema=schema)
+    matters = (entries, targets, routes, notifications, as_code, access_schemas)
+    for components in (COMPONENTS, OF_TRIALS, *(each.COMPONENTS for each in matters)):
+        for name, schema in components.items():  # a name that is taken is refused
+            api.spec.components.schema(name, schema=schema)
     # Those of targets are made of all types: only their names are needed until then.
     api.spec.components.schema("TargetIn", {})
     api.spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})

@@ -45,6 +45,7 @@ wrong and how to mend it, `errors` names each field. Every answer has the header
 
 TAGS: Final = (
     "alarms",
+    "trials",
     "targets",
     "groups",
     "filters",

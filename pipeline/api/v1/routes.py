@@ -14,7 +14,7 @@ from pipeline.api.v1.schemas import about, loaded, page_of
 from pipeline.desk import Document, Page
 
 
-class ExplainIn(AboutSchema):
+class ExplainRoutesIn(AboutSchema):
     """Of what to explain who is told."""
 
     alarm = fields.String(**about("Only of this alarm: its id or name."))
@@ -77,7 +77,7 @@ class _ValuesQuery(Schema):
     field = fields.String(load_default=None, **about("Only the values of this field."))
 
 
-COMPONENTS = {"ExplainIn": ExplainIn}
+COMPONENTS = {"ExplainRoutesIn": ExplainRoutesIn}
 
 
 def blueprint() -> Blueprint:
@@ -85,7 +85,7 @@ def blueprint() -> Blueprint:
     routes = Blueprint("routes", __name__, description="Where notifications go, and why.")
 
     @routes.operation(
-        "POST", "/v1/routes/explain", Permission.AUDIT, body="ExplainIn", gives=ExplainedOut
+        "POST", "/v1/routes/explain", Permission.AUDIT, body="ExplainRoutesIn", gives=ExplainedOut
     )
     def explain_routes(body: Mapping[str, Any]) -> Document:
         """Explain who would be told of an event, and why not the others
@@ -93,7 +93,7 @@ def blueprint() -> Blueprint:
         Every enabled alarm that the event fires is looked at, as if it had not fired before; of
         a delivery, what was told there. Nothing is written or told.
         """
-        given = loaded(ExplainIn, body)
+        given = loaded(ExplainRoutesIn, body)
         return desk().routes.explain(needed_reference(given), given.get("alarm"))
 
     return routes

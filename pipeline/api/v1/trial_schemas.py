@@ -20,6 +20,8 @@ _STATES = validate.OneOf(list(map(str, State)))
 
 
 class _FileIn(StrictSchema):
+    """A file's text, and its name for messages."""
+
     name = fields.String(load_default="file", **about("What messages call it."))
     text = fields.String(required=True, **about("JSON Lines; the first event in it counts."))
 
@@ -102,11 +104,15 @@ class ExplanationOut(Schema):
 
 
 class _RejectionOut(Schema):
+    """An event that is none, and why."""
+
     line = fields.Integer(required=True)
     reason = fields.String(required=True)
 
 
 class _MatchOut(Schema):
+    """An event on which the rule of an alarm holds."""
+
     message_id = fields.String(required=True)
     event_type = fields.String(required=True)
     generated = fields.String(required=True)
@@ -114,6 +120,8 @@ class _MatchOut(Schema):
 
 
 class _FailingOut(Schema):
+    """A condition that did not hold, and how often."""
+
     check = fields.String(required=True)
     failed = fields.Integer(required=True)
     of = fields.Integer(required=True)
