@@ -29,6 +29,14 @@ class ApiSettings:
     max_body_bytes: int = option(
         1024 * 1024, "A request with a larger body is refused (413).", minimum=1
     )
+    user_alarm_quota: int = option(
+        -1, "How many alarms a user may have; -1 for any number.", minimum=-1
+    )
+    project_alarm_quota: int = option(
+        -1,
+        "How many alarms a project may have that has no quota of its own; -1 for any number.",
+        minimum=-1,
+    )
     request_timeout_seconds: int = option(
         30, "How long a caller may take to send a request.", minimum=1
     )

@@ -4,6 +4,8 @@
     local.py      the desk on the database of this machine
     alarms.py     alarms: made, found, changed, deleted; their states and histories
     entries.py    targets, groups, filters and matchers
+    quotas.py     how many alarms projects may have
+    capabilities.py  what Aodh's API can do here
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

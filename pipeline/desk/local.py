@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
-from pipeline.desk.base import Desk, Parts
+from pipeline.desk.base import Desk, Document, Parts
+from pipeline.desk.capabilities import CAPABILITIES
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.quotas import LocalQuotas
 
 
 class LocalDesk:
@@ -29,6 +31,15 @@ class LocalDesk:
     def entries(self) -> LocalEntries:
         """Targets, groups, filters and matchers."""
         return LocalEntries(self._parts, self.caller)
+
+    @cached_property
+    def quotas(self) -> LocalQuotas:
+        """How many alarms projects may have."""
+        return LocalQuotas(self._parts, self.caller)
+
+    def capabilities(self) -> Document:
+        """What Aodh's API can do here."""
+        return {name: dict(able) for name, able in CAPABILITIES.items()}
 
 
 if TYPE_CHECKING:

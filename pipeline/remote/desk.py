@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.desk.base import Desk
+from pipeline.desk.base import Desk, Document
 from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.quotas import RemoteQuotas
 
 
 class RemoteDesk:
@@ -26,6 +27,15 @@ class RemoteDesk:
     def entries(self) -> RemoteEntries:
         """Targets, groups, filters and matchers."""
         return RemoteEntries(self._connection)
+
+    @cached_property
+    def quotas(self) -> RemoteQuotas:
+        """How many alarms projects may have."""
+        return RemoteQuotas(self._connection)
+
+    def capabilities(self) -> Document:
+        """What Aodh's API can do there."""
+        return self._connection.get("capabilities")
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ JSON documents are text (`documents.to_json`).
     alarm ──< firing          one per (alarm, event): a redelivered event changes nothing
           ──< alarm_history
           ──< notification ──< delivery ──< attempt
+    quota                     how many alarms a project may have
     revision, deleted_alarm   what people changed, for workers to follow
     routing_entry             targets, groups, filters and matchers
     applied_item              which of these, and which alarms, came from files
@@ -36,7 +37,7 @@ from sqlalchemy import (
 
 from pipeline.store.types import Instant, PlainText, Sequence, WireKey, WireText
 
-SCHEMA_VERSION = "0005"
+SCHEMA_VERSION = "0007"
 """The newest migration; known here so that an up-to-date database costs no import of Alembic."""
 
 metadata = MetaData()
@@ -75,6 +76,7 @@ alarm = Table(
     # A name may be of any length, which only a hash index takes.
     Index("ix_alarm_name", "name", postgresql_using="hash"),
     Index("ix_alarm_project_id", "project_id"),
+    Index("ix_alarm_user_id", "user_id"),
     Index("ix_alarm_timestamp", "timestamp"),
     Index("ix_alarm_revision", "revision"),
     # Room in each page, so that a firing changes the state in place and touches no index.
@@ -139,6 +141,17 @@ alarm_history = Table(
     Column("on_behalf_of", WireText, nullable=False),
     Column("timestamp", Instant, nullable=False),
     Index("ix_alarm_history_alarm_id", "alarm_id", "timestamp", "sequence"),
+)
+
+# How many a project may have; who has no row has what the settings say.
+quota = Table(
+    "quota",
+    metadata,
+    Column("project_id", WireKey, primary_key=True),
+    # alarms
+    Column("resource", PlainText, primary_key=True),
+    # -1 for any number.
+    Column("most", BigInteger, nullable=False),
 )
 
 firing = Table(

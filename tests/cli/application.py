@@ -21,8 +21,10 @@ import structlog
 from click.testing import CliRunner, Result
 
 from pipeline import yaml_source
+from pipeline.access.settings import ApiSettings
 from pipeline.cli.base import TocsinGroup
 from pipeline.desk import Desk, LocalDesk
+from pipeline.feed import AlarmsSettings
 from pipeline.health import MetricsSettings
 from pipeline.kinds import Kinds, KindsSettings
 from pipeline.normalise import Normaliser, compiled
@@ -57,12 +59,18 @@ class TestApplication:
         self.metrics = MetricsSettings(port=0)
         self.template_settings, self.kind_settings = TemplatesSettings(), KindsSettings()
         self.delivery = DeliverySettings()
+        self.alarm_settings, self.api_settings = AlarmsSettings(), ApiSettings()
         self._ids = count(1)
 
     @property
     def settings(self) -> Any:
         """None but those that a command here reads."""
-        return SimpleNamespace(metrics=self.metrics, templates=self.template_settings)
+        return SimpleNamespace(
+            metrics=self.metrics,
+            templates=self.template_settings,
+            alarms=self.alarm_settings,
+            api=self.api_settings,
+        )
 
     def clock(self) -> datetime:
         self.now += timedelta(seconds=1)

@@ -2,7 +2,7 @@
 
     blueprint.py   how an operation is declared: its route, who may, what it takes and gives
     schemas.py     what documents look like, for the OpenAPI description
-    alarms.py  entries.py
+    alarms.py  entries.py  quotas.py
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -14,11 +14,15 @@ from flask import Flask
 from flask_smorest import Api
 
 from pipeline import __version__
-from pipeline.api.v1 import alarms, entries
+from pipeline.api.v1 import alarms, entries, quotas
 from pipeline.api.v1.blueprint import Blueprint
 from pipeline.api.v1.schemas import COMPONENTS
 
-BLUEPRINTS: tuple[Blueprint, ...] = (alarms.blueprint(), *entries.blueprints())
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    alarms.blueprint(),
+    *entries.blueprints(),
+    *quotas.blueprints(),
+)
 
 
 def register(app: Flask) -> Api:

@@ -14,6 +14,7 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
 from pipeline.desk.base import MOST_AT_ONCE
+from pipeline.store.quotas import RESOURCES
 from pipeline.targets import check_action
 
 _DEFAULT_LIMIT = 100
@@ -128,6 +129,35 @@ class EntryIn(Schema):
     disable = fields.Boolean()
 
 
+class QuotaDocument(Schema):
+    """How many of something a project may have."""
+
+    class Meta:
+        unknown = RAISE
+
+    resource = fields.String(required=True, validate=validate.OneOf(list(RESOURCES)))
+    limit = fields.Integer(
+        required=True, strict=True, validate=validate.Range(min=-1), **about("-1: any number.")
+    )
+
+
+class QuotasDocument(Schema):
+    """A project's quotas (alarms 23)."""
+
+    class Meta:
+        unknown = RAISE
+
+    project_id = fields.String(required=True)
+    quotas = fields.List(fields.Nested(QuotaDocument), required=True)
+
+
+class CapabilitiesOut(Schema):
+    """What Aodh's API can do here."""
+
+    api = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
+    alarm_storage = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
+
+
 def page_of(schema: type[Schema], name: str) -> type[Schema]:
     """The schema of a page: `items`, and in `next` the path of the page that follows."""
     members: dict[str, fields.Field[Any]] = {
@@ -144,6 +174,7 @@ COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "AlarmIn": AlarmSchema(check_action, -1),
     "AlarmsIn": AlarmsIn,
     "EntryIn": EntryIn,
+    "QuotasIn": QuotasDocument,
     "State": StateDocument,
 }
 """Those that are named by what refers to them."""

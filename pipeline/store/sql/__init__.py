@@ -26,6 +26,7 @@ from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
 from pipeline.store.sql.publications import SqlPublications
+from pipeline.store.sql.quotas import SqlQuotas
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.guards import GuardedOutbox
+    from pipeline.store.quotas import Quotas
     from pipeline.store.retention import Retention
     from pipeline.store.routing import RoutingEntries, RoutingSource, Sealer
 
@@ -64,6 +66,7 @@ class SqlStore(
     SqlAlarmSource,
     SqlApplying,
     SqlAlarmSearch,
+    SqlQuotas,
     SqlOutbox,
     SqlSpared,
     SqlClock,
@@ -148,5 +151,8 @@ if TYPE_CHECKING:
 
     def _peoples_side(
         store: SqlStore,
-    ) -> tuple[base.Alarms, base.RejectedEvents, Status, ArchivedEvents]:
-        return store, store, store, store
+    ) -> tuple[base.Alarms, base.AlarmSearch, Quotas]:
+        return store, store, store
+
+    def _lookers_side(store: SqlStore) -> tuple[base.RejectedEvents, Status, ArchivedEvents]:
+        return store, store, store

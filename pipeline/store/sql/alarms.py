@@ -7,13 +7,13 @@ firing is no change in this sense: it takes no revision, so workers do not queue
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from pipeline.access import LOCAL, Caller
@@ -22,10 +22,12 @@ from pipeline.errors import Ambiguous, Conflict, InvalidValue, NotFound
 from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
 from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
+from pipeline.store.quotas import QuotaDefaults
 from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
 from pipeline.store.sql.bulk import among, execute_given, insert_all
 from pipeline.store.sql.marks import ALARM, forget_applied
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.quotas import check_quotas
 from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
 from pipeline.store.sql.telling import tell
 
@@ -80,21 +82,36 @@ class SqlAlarmSource(Part):
 class SqlAlarms(Part):
     """`store.base.Alarms`, but for `search`."""
 
-    def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:
-        """Store a new alarm; history type `creation`. Returns it with its revision."""
+    def create(
+        self, alarm: Alarm, by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None
+    ) -> Alarm:
+        """Store a new alarm; history type `creation`. Returns it with its revision.
+
+        With `quotas` it is checked, and raises `OverQuota` where its project, or its user,
+        has as many as they may.
+        """
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
             self._insert(connection, [alarm], revision, by)
+            check_quotas(connection, [owner(alarm)], quotas)
         return replace(alarm, revision=revision)
 
-    def create_many(self, alarms: Iterable[Alarm], by: Caller = LOCAL) -> int:
-        """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
+    def create_many(
+        self, alarms: Iterable[Alarm], by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None
+    ) -> int:
+        """Store new alarms, all of them or none; `alarms` may be a generator. How many.
+
+        Raises as `create`.
+        """
         remaining, created = iter(alarms), 0
+        owners: set[tuple[str, str]] = set()
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
             while portion := list(islice(remaining, _CREATED_AT_A_TIME)):
                 self._insert(connection, portion, revision, by)
                 created += len(portion)
+                owners.update(map(owner, portion))
+            check_quotas(connection, sorted(owners), quotas)
         return created
 
     def get(self, alarm_id: str) -> Alarm:
@@ -102,10 +119,14 @@ class SqlAlarms(Part):
         with self._database.read() as connection:
             return _only(connection, select(_alarm), alarm_id)
 
-    def find(self, id_or_name: str) -> Alarm:
-        """By id, else by name (alarms 29). Raises `NotFound` or `Ambiguous` (naming the ids)."""
-        by_id = select(_alarm).where(_alarm.c.alarm_id == id_or_name)
-        by_name = select(_alarm).where(_alarm.c.name == id_or_name)
+    def find(self, id_or_name: str, projects: Collection[str] | None = None) -> Alarm:
+        """By id, else by name (alarms 29); of these projects, or all.
+
+        Raises `NotFound` or `Ambiguous` (naming the ids).
+        """
+        theirs = true() if projects is None else _alarm.c.project_id.in_(list(projects))
+        by_id = select(_alarm).where(_alarm.c.alarm_id == id_or_name, theirs)
+        by_name = select(_alarm).where(_alarm.c.name == id_or_name, theirs)
         some = by_name.order_by(_alarm.c.alarm_id).limit(_NAMED_AT_MOST + 1)
         with self._database.read() as connection:
             if row := connection.execute(by_id).first():
@@ -120,22 +141,36 @@ class SqlAlarms(Part):
             raise Ambiguous(message + more)
         return alarm_from(rows[0])
 
-    def update(self, alarm: Alarm, by: Caller = LOCAL, *, if_revision: int | None = None) -> Alarm:
+    def update(
+        self,
+        alarm: Alarm,
+        by: Caller = LOCAL,
+        *,
+        if_revision: int | None = None,
+        with_state: bool = False,
+        quotas: QuotaDefaults | None = None,
+    ) -> Alarm:
         """Replace an alarm's definition; history `rule change`, none if nothing changed.
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
-        may have fired after the caller read it. `set_state` sets it. With `if_revision` only
-        if nobody has changed the alarm since; else raises `Conflict`.
+        may have fired after the caller read it. `set_state` sets it, and so does this
+        `with_state`. With `if_revision` only if nobody has changed the alarm since; else raises
+        `Conflict`. Raises `OverQuota` as `create`.
         """
         _check_ids(alarm)
         with self._database.write() as connection:
             before = locked(connection, alarm.alarm_id)
             _check_unchanged(before, if_revision)
             after = replace(alarm, **{name: getattr(before, name) for name in KEPT_BY_UPDATE})
+            if with_state and alarm.state is not before.state:
+                at, state = alarm.timestamp, alarm.state
+                after = replace(after, state=state, state_timestamp=at, state_reason=_MANUALLY)
             if not alarm_difference(before, after):
                 return before
             revision = next_revision(connection, Revision.ALARMS)
             self._replace(connection, before, after, revision, by)
+            if owner(before) != owner(after):
+                check_quotas(connection, [owner(after)], quotas)
         return replace(after, revision=revision)
 
     def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
@@ -232,6 +267,11 @@ class SqlAlarms(Part):
         ]
         insert_all(connection, _history, rows)
         tell(connection, self._told, rows, _PUBLISHER_ID, self._clock(), self._new_id)
+
+
+def owner(alarm: Alarm) -> tuple[str, str]:
+    """Whose quotas it counts for: the user's and the project's."""
+    return alarm.user_id, alarm.project_id
 
 
 def locked(connection: Connection, alarm_id: str) -> Alarm:
