@@ -1,9 +1,9 @@
 """Aodh's complex queries → criteria and an order (alarms 21).
 
-    {"filter": "{\\"and\\": [{\\"=\\": {\\"name\\": \\"a\\"}}, {\\"in\\": {\\"state\\": [\\"ok\\"]}}]}",
-     "orderby": "[{\\"timestamp\\": \\"desc\\"}]", "limit": 10}
+    filter   {"and": [{"=": {"name": "a"}}, {"not": {"in": {"state": ["ok", "alarm"]}}}]}
+    orderby  [{"timestamp": "desc"}, {"name": "asc"}]
 
-`filter` and `orderby` are JSON in text. Pure. Called by Aodh's API.
+Both are JSON in a text. Pure. Called by Aodh's API.
 """
 
 from __future__ import annotations

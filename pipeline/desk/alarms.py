@@ -42,9 +42,9 @@ class LocalAlarms:
     def __init__(self, parts: Parts, caller: Caller) -> None:
         self._parts, self._caller = parts, caller
 
-    def create(self, document: Mapping[str, Any]) -> Document:
-        """Make an alarm; see `desk.base.Alarms.create`."""
-        alarm, quotas = self._new(document), self._quotas()
+    def create(self, document: Mapping[str, Any], *, whole: bool = False) -> Document:
+        """Make an alarm; see `desk.base.Alarms.create`. `whole`: type and rule must be said."""
+        alarm, quotas = self._new(document, whole=whole), self._quotas()
         return alarm_document(self._parts.store.create(alarm, self._caller, quotas=quotas))
 
     def create_many(self, documents: Sequence[Mapping[str, Any]]) -> list[Document]:
@@ -120,7 +120,7 @@ class LocalAlarms:
         """What became of an alarm, the newest first."""
         of_it = Comparison("alarm_id", "=", alarm_id)
         found = self.search_history(all_of([of_it, query]), sort, limit, marker)
-        if not found.items and not (query and self._has_history(of_it)):
+        if not found.items and not self._is_known(of_it):
             raise NotFound(f"Alarm {alarm_id} not found")
         return found
 
@@ -162,9 +162,11 @@ class LocalAlarms:
         own = None if projects is None else among(field, sorted(projects))
         return all_of([own, wanted])
 
-    def _has_history(self, of_it: Criterion) -> bool:
-        theirs = self._theirs("on_behalf_of", of_it)
-        return bool(self._parts.store.search_history(theirs, limit=1))
+    def _is_known(self, of_it: Criterion) -> bool:
+        """Whether there is such an alarm, or was one whose history is kept."""
+        store, before = self._parts.store, self._theirs("on_behalf_of", of_it)
+        present = store.search(criterion=self._theirs("project_id", of_it))
+        return bool(present or store.search_history(before, limit=1))
 
     def _making(self) -> dict[str, Any]:
         """What alarms are made with."""
@@ -175,14 +177,15 @@ class LocalAlarms:
         api = self._parts.settings.api
         return QuotaDefaults(api.user_alarm_quota, api.project_alarm_quota)
 
-    def _new(self, document: Mapping[str, Any]) -> Alarm:
+    def _new(self, document: Mapping[str, Any], *, whole: bool = False) -> Alarm:
         """A new alarm of the caller's. Raises `InvalidValue`, `Forbidden`."""
         self._caller.require(Permission.MODIFY)
-        described = {"type": "event", **self._own(), **document}
+        given = {name: value for name, value in document.items() if value is not None}
+        described = {**({} if whole else {"type": "event"}), **self._own(), **given}
         described.setdefault(
             "all_projects", self._caller.sees_all and not described.get("project_id")
         )
-        if described["type"] == "event":
+        if described.get("type") == "event" and not whole:
             described.setdefault("event_rule", {})
         alarm = load_alarm(described, alarm_id=self._parts.new_id(), **self._making())
         user_id = self._caller.user_id

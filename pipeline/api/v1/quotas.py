@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, fields
 
 from pipeline.access import Permission
-from pipeline.alarms.schema import flat
+from pipeline.api.quota_documents import QuotasDocument, loaded_quotas
 from pipeline.api.v1.blueprint import Blueprint, desk
-from pipeline.api.v1.schemas import CapabilitiesOut, QuotasDocument, about
+from pipeline.api.v1.schemas import CapabilitiesOut, about
 from pipeline.desk import Document
-from pipeline.errors import InvalidValue
 
 
 class _ProjectQuery(Schema):
@@ -63,13 +62,3 @@ def _add_quotas(quotas: Blueprint) -> None:
     def delete_quotas(query: Mapping[str, Any]) -> None:
         """Let the defaults hold again for a project"""
         desk().quotas.delete(query["project_id"])
-
-
-def loaded_quotas(body: Mapping[str, Any]) -> tuple[str, dict[str, int]]:
-    """The project of the document, and its quotas by resource. Raises `InvalidValue`."""
-    try:
-        loaded = QuotasDocument().load(body)
-    except ValidationError as error:
-        lines = [f"{path}: {text}" for path, text in flat(error.messages_dict)]
-        raise InvalidValue("\n".join(lines), messages=error.messages_dict) from error
-    return loaded["project_id"], {each["resource"]: each["limit"] for each in loaded["quotas"]}

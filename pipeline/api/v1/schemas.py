@@ -13,8 +13,8 @@ from marshmallow import INCLUDE, RAISE, Schema, fields, validate
 
 from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
+from pipeline.api.quota_documents import QuotasDocument
 from pipeline.desk.base import MOST_AT_ONCE
-from pipeline.store.quotas import RESOURCES
 from pipeline.targets import check_action
 
 _DEFAULT_LIMIT = 100
@@ -127,28 +127,6 @@ class EntryIn(Schema):
     name = fields.String()
     comment = fields.String()
     disable = fields.Boolean()
-
-
-class QuotaDocument(Schema):
-    """How many of something a project may have."""
-
-    class Meta:
-        unknown = RAISE
-
-    resource = fields.String(required=True, validate=validate.OneOf(list(RESOURCES)))
-    limit = fields.Integer(
-        required=True, strict=True, validate=validate.Range(min=-1), **about("-1: any number.")
-    )
-
-
-class QuotasDocument(Schema):
-    """A project's quotas (alarms 23)."""
-
-    class Meta:
-        unknown = RAISE
-
-    project_id = fields.String(required=True)
-    quotas = fields.List(fields.Nested(QuotaDocument), required=True)
 
 
 class CapabilitiesOut(Schema):
