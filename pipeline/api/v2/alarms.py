@@ -24,6 +24,12 @@ _FIELDS = (
     *(_ALL, "user_id", _PROJECT, "type", "name", "enabled", "state", "severity", "timestamp"),
     "repeat_actions",
 )
+_ORDER = (
+    *("alarm_id", "name", "description", "enabled", "ok_actions", "alarm_actions"),
+    *("insufficient_data_actions", "repeat_actions", "type", "time_constraints", "project_id"),
+    *("user_id", "timestamp", "state", "state_timestamp", "state_reason", "severity"),
+    "evaluate_timestamp",
+)
 SORT_KEYS = (
     *("alarm_id", "enabled", "name", "type", "severity", "timestamp", "user_id", "project_id"),
     *("state", "repeat_actions", "state_timestamp"),
@@ -106,11 +112,12 @@ def set_state(alarm_id: str) -> Response:
 
 
 def alarm_document(alarm: Document) -> dict[str, Any]:
-    """An alarm with Aodh's fields; that it sees all projects is told where it does."""
-    found = {name: value for name, value in alarm.items() if name != "digest"}
-    if not found[_ALL]:
-        del found[_ALL]
-    return found
+    """An alarm with Aodh's fields, in its order, in which clients show them; that it sees all
+    projects is told where it does."""
+    found = {name: alarm[name] for name in _ORDER}
+    rule = f"{alarm['type']}_rule"
+    more = {_ALL: True} if alarm[_ALL] else {}
+    return {**found, rule: alarm[rule], **more}
 
 
 def by_id(alarm_id: str) -> Document:

@@ -62,14 +62,16 @@ def _text(error: Exception, problem: Problem) -> str:
     if request.routing_exception is not None and problem.status in _TEXTS:
         return _TEXTS[problem.status].format(method=request.method)
     if getattr(error, "messages", None):
-        return "; ".join(_in_aodhs_words(problem.errors))
-    return problem.detail
+        text = "; ".join(_in_aodhs_words(problem.errors))
+    else:
+        text = problem.detail
+    return text.replace("'. Use one of ", "'. Value should be one of: ")
 
 
 def _in_aodhs_words(errors: tuple[tuple[str, str], ...]) -> Iterator[str]:
     argument = g.get("sent_name", "data")
     for path, text in errors:
-        names = [name for name in path.split(".") if not name.isdecimal()]
+        names = [name for name in path.split(".") if not name.isdecimal()] or [path]
         if text.startswith(_UNKNOWN) or text == "Unknown field.":
             within = ".".join([argument, *names[:-1]])
             known = text.removeprefix(_UNKNOWN) if text.startswith(_UNKNOWN) else names[-1]
@@ -80,7 +82,7 @@ def _in_aodhs_words(errors: tuple[tuple[str, str], ...]) -> Iterator[str]:
             value = shown(_without_secrets(_at(path)))
             yield f"Invalid input for field/attribute {names[-1]}. {value} {text}"
         else:
-            yield text.replace(" Use one of ", " Value should be one of: ")
+            yield text
 
 
 def _at(path: str) -> Any:
