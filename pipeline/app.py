@@ -124,6 +124,7 @@ class Application:
             new_id=self.new_id,
             told=self.settings.self_notifications.publishers,
             sealer=self.sealer,
+            plan=lambda transitions, entries: self.telling.plan(transitions, entries),
         )
         self._open.callback(store.close)
         return store

@@ -2,6 +2,7 @@
 
     TocsinError
     ├── ConfigError          a file or setting is wrong; carries every problem found (exit 2)
+    │   └── InvalidDocuments … that somebody gave to be applied, not Tocsin's own
     ├── InvalidValue         a value that a person gave does not fit (an alarm field, a CLI option)
     │   └── Conflict         … with what there is: a name that is taken, a thing still in use
     ├── NotFound             nothing has that id or name
@@ -46,7 +47,7 @@ class Problem:
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        where = f"{place} {self.path}" if self.path else place
+        where = " ".join(part for part in (place, self.path) if part)
         return f"{where}: {self.message}"
 
 
@@ -56,6 +57,10 @@ class ConfigError(TocsinError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class InvalidDocuments(ConfigError):
+    """Documents that somebody gave, and that cannot be used: alarms and targets in YAML."""
 
 
 class InvalidValue(TocsinError):

@@ -50,6 +50,9 @@ class Observer:
     def template_failed(self, file: str) -> None:
         """A template could not be used, and another was used in its place."""
 
+    def user_without_address(self, user: str) -> None:
+        """A mail was to go to this user, of whom no address is known."""
+
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """The API answered a request; `route` is its pattern, `''` where it has none."""
 

@@ -16,8 +16,10 @@ from time import monotonic
 from typing import Any
 
 from pipeline import yaml_source
+from pipeline.alarms.alarm import Transition
 from pipeline.alarms.schedule import zone
 from pipeline.arrivals import ArrivalWatch
+from pipeline.dispatch import Entry
 from pipeline.dispatch.live import LiveRouting
 from pipeline.dispatch.routing import Routing
 from pipeline.feed import RoutingFeed
@@ -56,6 +58,9 @@ class Telling:
         self._settings, self._store = settings, store
         self._clock, self._new_id = clock, new_id
         self._log, self._open, self._look_up = log, open, look_up
+        self._with_secrets, self._wake = False, nobody
+        self._observer: Observer | None = None
+        self._with_secrets, self._wake = False, nobody
 
     @cached_property
     def kinds(self) -> Kinds:
@@ -81,15 +86,24 @@ class Telling:
     @cached_property
     def live(self) -> LiveRouting:
         """The routing in force; empty until a feed has loaded it."""
-        return LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+        return self._empty()
 
     @cached_property
     def planner(self) -> Planner:
         """What plans by it."""
         return Planner(self.live, self._log)
 
+    def plan(
+        self, transitions: Sequence[Transition], entries: Sequence[Entry]
+    ) -> Sequence[Sequence[str]]:
+        """Where notifications go by these entries, which the store has from its transaction."""
+        live = self._empty()
+        live.load(0, entries, {})
+        return [Planner(live, self._log).actions(each) for each in transitions]
+
     def feed(self, *, with_secrets: bool) -> RoutingFeed:
         """What keeps the routing true to the store; `with_secrets` for who delivers."""
+        self._with_secrets = with_secrets
         return RoutingFeed(
             self._store(),
             self.live,
@@ -100,18 +114,20 @@ class Telling:
 
     def load(self) -> None:
         """Read the routing once, for a command; a process follows it by `feed`."""
-        found = self._store().routing_after(self.live.revision, with_secrets=False)
+        secrets = self._with_secrets  # of who delivers in this process, too
+        found = self._store().routing_after(self.live.revision, with_secrets=secrets)
         if found is not None:
             self.live.load(found.revision, found.entries, found.unreadable)
 
     def routing(self) -> Routing:
-        """What people set up, as it now is, without secrets: for a command that plans."""
-        self.load()
-        return self.live.routing
+        """What people set up, as it is at this moment, without secrets: for who explains."""
+        return self._as_it_is().routing
 
     def sender(self) -> Sender:
-        """What sends notifications by the routing as it now is."""
-        return Sender(self.routing(), self.notify(nobody), self._clock, self._new_id)
+        """What sends notifications by the routing as it is at this moment."""
+        live = self._as_it_is()
+        notify = Notify(Planner(live, self._log), self._store(), self._clock, self._wake)
+        return Sender(live.routing, notify, self._clock, self._new_id)
 
     def attempt(self, name: str, notification: Notification) -> Attempt:
         """One try to tell a target of something, now; nothing is recorded."""
@@ -121,10 +137,6 @@ class Telling:
             outcome = told(targets, delivery, self._settings.delivery.guard)
         return Attempt(delivery.delivery_id, 1, started_at, monotonic() - began, outcome)
 
-    def notify(self, wake: Callable[[], None]) -> Notify:
-        """What tells of anything but alarms, by the routing in force."""
-        return Notify(self.planner, self._store(), self._clock, wake)
-
     @cached_property
     def targets(self) -> Targets:
         """What delivers to an action, by the routing in force."""
@@ -133,10 +145,11 @@ class Telling:
         return targets
 
     def notifier(self, observer: Observer | None, tracing: Tracing) -> Notifier:
-        """The outbound loop."""
+        """The outbound loop, which what is sent in this process wakes."""
         if observer is not None:
             self.templates.failed = observer.template_failed
-        return Notifier(
+            self._observer = observer
+        notifier = Notifier(
             outbox=self._store(),
             targets=self.targets,
             settings=self._settings.delivery,
@@ -149,6 +162,8 @@ class Telling:
             live=self.live,
             plan=self._actions_of,
         )
+        self._wake = notifier.wake
+        return notifier
 
     def arrivals(self, notifier: Notifier, *, alone: bool) -> list[ArrivalWatch]:
         """What wakes the notifier for what other processes write. On SQLite, which has to be
@@ -157,6 +172,17 @@ class Telling:
         if alone or not store.is_sqlite:
             return [ArrivalWatch(store, notifier.wake, self._log)]
         return []
+
+    def _empty(self) -> LiveRouting:
+        return LiveRouting(self.kinds, zone(self._settings.notifications.timezone))
+
+    def _as_it_is(self) -> LiveRouting:
+        """All entries as they now are, without secrets; what the process follows stays as it
+        is."""
+        live = self._empty()
+        if found := self._store().routing_after(live.revision, with_secrets=False):
+            live.load(found.revision, found.entries, found.unreadable)
+        return live
 
     def _in_clear(self) -> LiveRouting:
         """All entries as they now are, with their secrets, and enabled: for one try."""
@@ -167,7 +193,9 @@ class Telling:
         return live
 
     def _targets(self, entries: LiveRouting) -> Targets:
-        tools = Tools.by(self._settings.delivery, self._clock, self._log, self.templates)
+        tools = Tools.by(
+            self._settings.delivery, self._clock, self._log, self.templates, self._observer
+        )
         return Targets(tools, entries, self._look_up)
 
     def _actions_of(self, notification: Notification) -> Sequence[str]:

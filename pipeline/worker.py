@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from pipeline.alarms import evaluator
 from pipeline.alarms.alarm import Alarm, Transition
+from pipeline.alarms.composites import Evaluation, happened
 from pipeline.envelope import binary_attributes, open_envelope, scrub_head
 from pipeline.errors import StoreUnavailable
 from pipeline.event import Event, Rejected
@@ -48,8 +49,9 @@ class Candidates(Protocol):
     def candidates(self, events: Sequence[Event]) -> list[tuple[str, Event]]:
         """The (alarm_id, event) pairs that may fire, in event order."""
 
-    def settled(self, alarm_id: str, revision: int) -> None:
-        """The alarm, as of its revision, is in state alarm and will not fire again by itself."""
+    def settled(self, alarm: Alarm) -> None:
+        """The alarm is so, as of its revision; what no event changes any more need not be told
+        again."""
 
 
 class Planning(Protocol):
@@ -265,7 +267,10 @@ class Worker:
         if not (rejected or any(d.alarm_id for d in decisions)):
             return 0
         with self._store.begin() as transaction:
-            alarms, transitions = self._transitions(transaction, decisions, now)
+            alarms, transitions, composites = self._transitions(transaction, decisions, now)
+            if composites:
+                changed = composites.with_new_leaf_states
+                transaction.save_composites(changed, composites.met, now)
             if transitions:
                 actions = [self._planner.actions(transition) for transition in transitions]
                 marked = self._tracing.marked(transitions, decisions)
@@ -275,18 +280,22 @@ class Worker:
         self.tally.rejected += len(rejected)
         for alarm in alarms:
             if evaluator.is_quiet(alarm):
-                self._alarms.settled(alarm.alarm_id, alarm.revision)
+                self._alarms.settled(alarm)
+        for alarm in composites.alarms.values() if composites else ():
+            self._alarms.settled(alarm)
         return len(transitions)
 
     def _transitions(
         self, transaction: Transaction, decisions: Sequence[Decided], now: datetime
-    ) -> tuple[Iterable[Alarm], list[Transition]]:
-        """What the alarms, as they stand and held against change, make of the matched events."""
+    ) -> tuple[Iterable[Alarm], list[Transition], Evaluation | None]:
+        """What the alarms, as they stand and held against change, make of the matched events;
+        and what became of composite alarms, None if it is about none."""
         pairs = [(d.alarm_id, d.event) for d in decisions if d.event and d.alarm_id]
         if not pairs:
-            return (), []
+            return (), [], None
         alarms = transaction.lock_alarms({alarm_id for alarm_id, _ in pairs})
-        fired = transaction.fired({(alarm_id, event.message_id) for alarm_id, event in pairs})
+        others = {alarm_id for alarm_id, _ in pairs if alarm_id not in alarms}
+        fired = transaction.fired({(a, e.message_id) for a, e in pairs if a not in others})
         transitions = []
         for alarm_id, event in pairs:
             alarm = alarms.get(alarm_id)
@@ -299,7 +308,15 @@ class Worker:
             transitions.append(transition)
             if transition.current is not alarm.state:
                 alarms[alarm_id] = replace(alarm, state=transition.current)
-        return alarms.values(), transitions
+        changed = {transition.alarm.alarm_id for transition in transitions}
+        composites = transaction.lock_composites(others, changed)
+        if not composites.alarms:
+            return alarms.values(), transitions, None
+        # Asked once they are held: another listener may have had the event before.
+        fired |= transaction.fired({(a, e.message_id) for a, e in pairs if a in composites.alarms})
+        evaluation = Evaluation(composites, now)
+        transitions += happened(evaluation, pairs, transitions, fired)
+        return alarms.values(), transitions, evaluation
 
 
 def _rejection(message: Message, rejected: Rejected) -> Decided:

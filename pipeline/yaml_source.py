@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from pipeline.errors import ConfigError, Problem
 
 # libyaml's parser is ten times as fast as the pure Python one; wheels of PyYAML contain it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_MOST_BY_ALIASES, _ENDLESS = 1_000_000, 1 << 62
 # PyYAML lets out whatever its converters raise on a tagged value that is not of its tag.
 _UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
@@ -57,6 +59,7 @@ def load(text: str | bytes, file: str) -> Document:
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
+            _check_size(root, len(text))
             value = None if root is None else loader.construct_document(root)
         finally:
             loader.dispose()
@@ -66,6 +69,26 @@ def load(text: str | bytes, file: str) -> Document:
         message = f"not readable as YAML: {error}. Mend the file's encoding or syntax."
         raise ConfigError([Problem(file, None, None, "", message)]) from error
     return Document(file, value, root)
+
+
+def _check_size(root: yaml.Node | None, written: int) -> None:
+    """Raise `ValueError` where aliases, followed, make more of a document than anybody means.
+
+    A value takes a character at least, so that of `written` characters no more values come.
+    """
+    if root is not None and _size(root, {}) > written + _MOST_BY_ALIASES:
+        raise ValueError(f"its aliases make more than {_MOST_BY_ALIASES:,} values more of it")
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node holds with all that its aliases stand for."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = _ENDLESS  # what an alias inside it would make of it
+        parts = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def load_file(path: str | Path) -> Document:

@@ -18,7 +18,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.access import Caller, Role
-from pipeline.alarms.alarm import Alarm, Condition, EventRule, Severity, State, Transition
+from pipeline.alarms.alarm import (
+    COMPOSITE,
+    Alarm,
+    CompositeRule,
+    Condition,
+    EventRule,
+    Reference,
+    Severity,
+    State,
+    Transition,
+)
 from pipeline.event import Event, TraitType, TraitValue
 from pipeline.notification import AlarmTransition, Delivery, Notification, Occurrence
 
@@ -76,6 +86,30 @@ def an_alarm(**changes: Any) -> Alarm:
     }
     fields.update({k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()})
     return Alarm(**fields)
+
+
+def all_of(*parts: CompositeRule | EventRule | Reference | Alarm) -> CompositeRule:
+    """A composite rule of which all parts must be in alarm; an alarm stands for a reference."""
+    return CompositeRule("and", tuple(map(_part, parts)))
+
+
+def any_of(*parts: CompositeRule | EventRule | Reference | Alarm) -> CompositeRule:
+    """A composite rule of which one part must be in alarm; an alarm stands for a reference."""
+    return CompositeRule("or", tuple(map(_part, parts)))
+
+
+def a_composite(rule: CompositeRule, **changes: Any) -> Alarm:
+    """An enabled composite alarm that posts to one receiver, whatever its state becomes."""
+    everywhere = ("https://receiver.example/hook",)
+    fields: dict[str, Any] = {
+        "name": "composite",
+        "description": "composite alarm rule",
+        "type": COMPOSITE,
+        "rule": rule,
+        "ok_actions": everywhere,
+        "insufficient_data_actions": everywhere,
+    }
+    return an_alarm(**{**fields, **changes})
 
 
 def a_transition(
@@ -139,6 +173,12 @@ def a_delivery(action: str = "https://receiver.example/hook", **changes: Any) ->
     return Delivery(**{**fields, **changes})
 
 
+def _part(
+    part: CompositeRule | EventRule | Reference | Alarm,
+) -> CompositeRule | EventRule | Reference:
+    return Reference(part.alarm_id) if isinstance(part, Alarm) else part
+
+
 def _trait_type(value: TraitValue) -> TraitType:
     kinds: Sequence[tuple[type, TraitType]] = (
         (str, TraitType.TEXT),
@@ -150,6 +190,6 @@ def _trait_type(value: TraitValue) -> TraitType:
 
 
 def _reason(alarm: Alarm, event: Event) -> str:
-    query = json.dumps(alarm.rule.as_dict()["query"], sort_keys=True)
+    query = json.dumps(alarm.rule.as_dict().get("query"), sort_keys=True)
     which = f"id={event.message_id},event_type={event.event_type}"
     return f"Event <{which}> hits the query <query={query}>."

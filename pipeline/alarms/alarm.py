@@ -6,11 +6,11 @@ schemas in `pipeline.alarms.schema`, rows in `pipeline.store`), read everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pipeline.event import Event
 
@@ -60,6 +60,66 @@ class EventRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """Another alarm as a leaf of a composite rule: its id. A person may give its name; the store
+    puts the id in its place."""
+
+    alarm: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeRule:
+    """Leaves, and rules made of them, of which all (`and`) or any (`or`) must be in alarm
+    (alarms 5). `op` is one of these two words."""
+
+    op: Literal["and", "or"]
+    parts: tuple[CompositeRule | EventRule | Reference, ...]
+
+    @property
+    def leaves(self) -> tuple[EventRule | Reference, ...]:
+        """The leaves from left to right: `rule1`, `rule2`, … in reasons."""
+        return tuple(self._leaves())
+
+    @property
+    def event_rules(self) -> tuple[EventRule, ...]:
+        """The leaves that are about events, from left to right."""
+        return tuple(leaf for leaf in self._leaves() if isinstance(leaf, EventRule))
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """The alarms that it refers to, each once."""
+        found = (leaf.alarm for leaf in self._leaves() if isinstance(leaf, Reference))
+        return tuple(dict.fromkeys(found))
+
+    def as_dict(self) -> dict[str, Any]:
+        """The wire form: `{"and"|"or": [leaf or rule, …]}` (`leaf_dict`)."""
+        parts = [
+            part.as_dict() if isinstance(part, CompositeRule) else leaf_dict(part)
+            for part in self.parts
+        ]
+        return {self.op: parts}
+
+    def _leaves(self) -> Iterator[EventRule | Reference]:
+        for part in self.parts:
+            if isinstance(part, CompositeRule):
+                yield from part._leaves()
+            else:
+                yield part
+
+
+def leaf_dict(leaf: EventRule | Reference) -> dict[str, Any]:
+    """A leaf's wire form: `{"alarm": id}`, or `{"type": "event", "event_type", "query"}`."""
+    if isinstance(leaf, Reference):
+        return {"alarm": leaf.alarm}
+    return {"type": "event", **leaf.as_dict()}
+
+
+Rule: TypeAlias = EventRule | CompositeRule
+COMPOSITE = "composite"
+"""The type of alarms that have a `CompositeRule`."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeConstraint:
     """A recurring window outside of which an alarm does not fire (alarms 4).
 
@@ -80,12 +140,13 @@ class Alarm:
 
     `all_projects` lets the alarm see the events of every project, and those without one
     (alarms 9). `revision` is the store's: it grows with every change that a person makes.
-    `guarded` is said of actions that somebody else than an admin set (delivery 9).
+    `guarded` is said of actions that somebody else than an admin set (delivery 9). `leaf_states`
+    are those of a composite rule's `event_rules`; `()` says that all have insufficient data.
     """
 
     alarm_id: str
     name: str
-    rule: EventRule
+    rule: Rule
     description: str
     timestamp: datetime
     state_timestamp: datetime
@@ -105,6 +166,7 @@ class Alarm:
     evaluate_timestamp: datetime | None = None
     revision: int = 0
     guarded: bool = False
+    leaf_states: tuple[State, ...] = ()
 
     def actions(self, state: State) -> tuple[str, ...]:
         """The actions to carry out when the alarm comes into `state`."""
@@ -120,18 +182,21 @@ class Transition:
     """An alarm fired: `alarm` is as it was before, `event` what it fired on, `at` aware UTC.
 
     With `repeat_actions`, `previous` and `current` may be the same state (alarms 11). `trace` is
-    the context of the trace that it belongs to (`pipeline.tracing`), `''` for none.
+    the context of the trace that it belongs to (`pipeline.tracing`), `''` for none. A composite
+    alarm has `data` of its own, and no event where what a person did changed its state.
     """
 
     alarm: Alarm
-    event: Event
+    event: Event | None
     previous: State
     current: State
     reason: str
     at: datetime
     trace: str = ""
+    data: Mapping[str, Any] | None = None
 
     @property
     def reason_data(self) -> Mapping[str, Any]:
         """What caused the transition, in Aodh's form (alarms 12)."""
-        return {"type": "event", "event": self.event.as_dict()}
+        event = {} if self.event is None else {"event": self.event.as_dict()}
+        return {**(self.data or {"type": "event"}), **event}

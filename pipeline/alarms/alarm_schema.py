@@ -1,4 +1,4 @@
-"""The marshmallow schemas of an alarm's JSON form (alarms 1 to 4, 6 to 8).
+"""The marshmallow schemas of an alarm's JSON form (alarms 1 to 8); rules are in `rule_schema`.
 
 Called by `pipeline.alarms.schema` alone, which turns what they find into Tocsin's errors. A null
 is as good as no value, as in Aodh.
@@ -6,30 +6,27 @@ is as good as no value, as in Aodh.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import date
 from typing import Any, TypeAlias
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 from marshmallow.validate import Range
 
-from pipeline.alarms import conditions, schedule
-from pipeline.alarms.alarm import Condition, EventRule, Severity, State, TimeConstraint
+from pipeline.alarms import schedule
+from pipeline.alarms.alarm import COMPOSITE, EventRule, Rule, Severity, State, TimeConstraint
+from pipeline.alarms.rule_schema import (
+    METRIC_TYPES,
+    MISSING,
+    CompositeRuleField,
+    EventRuleSchema,
+)
 from pipeline.errors import InvalidValue
 from pipeline.masking import MASK, mask_url
 from pipeline.registry import one_of
 from pipeline.strict_schema import StrictSchema
 
-SUPPORTED_TYPES = ("event",)
-METRIC_TYPES = (
-    "gnocchi_resources_threshold",
-    "gnocchi_aggregation_by_metrics_threshold",
-    "gnocchi_aggregation_by_resources_threshold",
-    "prometheus",
-    "loadbalancer_member_health",
-)
-_OTHER_RULES = tuple(f"{name}_rule" for name in (*METRIC_TYPES, "composite"))
+SUPPORTED_TYPES = ("event", COMPOSITE)
+_METRIC_RULES = tuple(f"{name}_rule" for name in METRIC_TYPES)
 _SET_BY_THE_STORE = frozenset(
     {"alarm_id", "timestamp", "state_timestamp", "state_reason", "evaluate_timestamp"}
 )
@@ -37,75 +34,16 @@ ActionCheck: TypeAlias = Callable[[str], None]
 """Raises `InvalidValue` for an action that nothing can carry out, without its secrets."""
 
 _ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
-_FIELD_NAME = re.compile(r"[a-zA-Z.',0-9_-]*")
-_MISSING: dict[str, Any] = {"required": "Mandatory field missing."}
-
-
-class _ConditionSchema(StrictSchema):
-    """One condition. Its value is kept as text, as Aodh has it: `5` becomes `'5'`."""
-
-    field = fields.String(required=True, error_messages=_MISSING)
-    op = fields.String(load_default="eq")
-    value = fields.Raw(required=True, error_messages=_MISSING)
-    type = fields.String(load_default="")
-
-    @post_load
-    def _condition(self, data: dict[str, Any], **_: Any) -> Condition:
-        if not _FIELD_NAME.fullmatch(data["field"]):
-            message = (
-                f"Query value or traits invalid: field {data['field']!r} may have letters, digits"
-                " and . ' , _ - only."
-            )
-            raise ValidationError(message, "field")
-        type = data["type"] or _type_of(data["value"])
-        value = _value_text(data["value"], type)
-        try:
-            conditions.clause(data["field"], data["op"], type)
-            conditions.constant(value, type)
-        except InvalidValue as error:
-            raise ValidationError(str(error), error.field or "value") from error
-        return Condition(data["field"], data["op"], value, type)
-
-
-def _type_of(value: Any) -> str:
-    """The type that a value has by itself; '' for a text, which may be anything."""
-    kinds = ((bool, "boolean"), (int, "integer"), (float, "float"), (date, "datetime"))
-    return next((name for kind, name in kinds if isinstance(value, kind)), "")
-
-
-def _value_text(value: Any, type: str) -> str:
-    if isinstance(value, bool):
-        # In a text trait JSON's true is 'True'.
-        return str(value) if type == "string" else str(value).lower()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, (str, int, float)):
-        return str(value)
-    raise ValidationError("A text, a number or a boolean is needed here.", "value")
-
-
-class _EventRuleSchema(StrictSchema):
-    event_type = fields.String(load_default="*")
-    query = fields.List(fields.Nested(_ConditionSchema), load_default=list)
-
-    @post_load
-    def _rule(self, data: dict[str, Any], **_: Any) -> EventRule:
-        event_type = data["event_type"] or "*"
-        try:
-            conditions.glob(event_type)
-        except InvalidValue as error:
-            raise ValidationError(str(error), "event_type") from error
-        return EventRule(event_type, tuple(data["query"]))
 
 
 class _TimeConstraintSchema(StrictSchema):
-    name = fields.String(required=True, error_messages=_MISSING)
+    name = fields.String(required=True, error_messages=MISSING)
     description = fields.String(load_default="")
-    start = fields.String(required=True, error_messages=_MISSING)
+    start = fields.String(required=True, error_messages=MISSING)
     duration = fields.Integer(
         required=True,
         validate=Range(min=0, error="Value should be greater or equal to 0."),
-        error_messages=_MISSING,
+        error_messages=MISSING,
     )
     timezone = fields.String(load_default="")
 
@@ -139,10 +77,10 @@ def _one_of_the(field: str, value: str, known: type[Severity] | type[State]) -> 
 class AlarmSchema(StrictSchema):
     """A whole alarm; loads into the fields of `Alarm` that a person may set."""
 
-    ignored = _SET_BY_THE_STORE.union(_OTHER_RULES)
+    ignored = _SET_BY_THE_STORE.union(_METRIC_RULES)
 
-    name = fields.String(required=True, error_messages=_MISSING)
-    type = fields.String(required=True, error_messages=_MISSING)
+    name = fields.String(required=True, error_messages=MISSING)
+    type = fields.String(required=True, error_messages=MISSING)
     description = fields.String(load_default="")
     enabled = fields.Boolean(load_default=True)
     severity = fields.String(load_default=Severity.LOW.value, validate=_severity)
@@ -155,7 +93,8 @@ class AlarmSchema(StrictSchema):
     project_id = fields.String(load_default="")
     user_id = fields.String(load_default="")
     all_projects = fields.Boolean(load_default=False)
-    event_rule = fields.Nested(_EventRuleSchema)
+    event_rule = fields.Nested(EventRuleSchema)
+    composite_rule = CompositeRuleField()
 
     def __init__(self, check_action: ActionCheck, max_actions: int) -> None:
         self._check_action, self._max_actions = check_action, max_actions
@@ -167,11 +106,13 @@ class AlarmSchema(StrictSchema):
             return
         if original["type"] not in SUPPORTED_TYPES:
             raise ValidationError(_unsupported_type(original["type"]), "type")
-        if original.get("event_rule") is None:
-            raise ValidationError("event_rule must be set for event type alarm", "event_rule")
-        for other in _OTHER_RULES:
-            if original.get(other):
-                message = f"event_rule and {other} cannot be set at the same time"
+        type = original["type"]
+        rule = f"{type}_rule"
+        if original.get(rule) is None:
+            raise ValidationError(f"{rule} must be set for {type} type alarm", rule)
+        for other in (*(f"{name}_rule" for name in SUPPORTED_TYPES), *_METRIC_RULES):
+            if other != rule and original.get(other):
+                message = f"{rule} and {other} cannot be set at the same time"
                 raise ValidationError(message, other)
 
     @validates_schema(skip_on_field_errors=False)
@@ -197,11 +138,12 @@ class AlarmSchema(StrictSchema):
 
     @post_load
     def _alarm_fields(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        rule: EventRule = data.pop("event_rule")
+        rules = {name: data.pop(f"{name}_rule", None) for name in SUPPORTED_TYPES}
+        rule: Rule = rules[data["type"]]
         return {
             **data,
             "rule": rule,
-            "description": data["description"] or f"Alarm when {rule.event_type} event occurred.",
+            "description": data["description"] or default_description(rule),
             "severity": Severity(data["severity"]),
             "state": State(data["state"]),
             "time_constraints": tuple(data["time_constraints"]),
@@ -220,6 +162,13 @@ class AlarmSchema(StrictSchema):
         except InvalidValue as error:
             return str(error)
         return ""
+
+
+def default_description(rule: Rule) -> str:
+    """The description of an alarm that was given none: Aodh's."""
+    if isinstance(rule, EventRule):
+        return f"Alarm when {rule.event_type} event occurred."
+    return "composite alarm rule"
 
 
 def _unsupported_type(name: str) -> str:

@@ -108,6 +108,16 @@ OPERATORS: Mapping[str, Operator] = {
     "ge": Operator(">=", operator.ge, "present, and greater or equal"),
 }
 
+SIGNS: Mapping[str, str] = {
+    "ne": "!=",
+    "ge": ">=",
+    "le": "<=",
+    "gt": ">",
+    "lt": "<",
+    "eq": "=",
+}
+"""The operators as people write them."""
+
 # --- the types -------------------------------------------------------------------------------
 
 

@@ -6,13 +6,13 @@
         event_rule: {event_type: identity.user.deleted}
         alarm_actions: [https://receiver.example/hook]
 
-Used by the demo and `tocsin alarm create --file`. A file is taken whole or not at all: every
-problem in it is reported at once, each with its line and column.
+Used by the demo, `tocsin alarm create --file` and `tocsin alarm test`. A file is taken whole or
+not at all: every problem in it is reported at once, each with its line and column.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from typing import Any
 
@@ -32,10 +32,11 @@ def load_alarms(
     now: datetime,
     check_action: ActionCheck,
     max_actions: int = -1,
+    beside: Collection[str] = (),
 ) -> list[Alarm]:
     """The alarms of a file, in its order, each with a new id. Raises `ConfigError`.
 
-    `file` is its name in messages.
+    `file` is its name in messages; `beside` are lists that it may have besides.
     """
     document = load(text, file)
     value: Any = document.value
@@ -45,7 +46,7 @@ def load_alarms(
     problems: list[Problem] = [
         document.problem((key,), f"unknown key.{did_you_mean(key, ['alarms'])}", key=True)
         for key in value
-        if key != "alarms"
+        if key not in ("alarms", *beside)
     ]
     alarms = []
     for number, data in enumerate(value["alarms"]):

@@ -8,6 +8,9 @@ An alarm must never be taken for quiet wrongly: its firings would be lost for go
 round costs only a look: `evaluator.decide` has the last word. Hence `settled` counts only if no
 newer change of the alarm is known.
 
+A composite alarm (`pipeline.alarms.composites`) is in the index once for each of its event
+conditions, under a key that no alarm has as its id, and is quiet condition by condition.
+
 Memory only: no I/O, no clock. `pipeline.feed` brings alarms and changes, from a thread of its
 own; `pipeline.worker` asks for candidates and tells what settled, from the listeners' threads.
 """
@@ -22,7 +25,8 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from pipeline.alarms import conditions, schedule
-from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm import Alarm, EventRule, Rule
+from pipeline.alarms.composition import quiet_conditions
 from pipeline.alarms.evaluator import is_quiet
 from pipeline.alarms.index import AlarmIndex
 from pipeline.errors import InvalidValue
@@ -39,6 +43,9 @@ class LiveAlarms:
         self._lock = threading.Lock()
         self._index = AlarmIndex()
         self._quiet: set[str] = set()
+        # Of composite alarms: their conditions, and by the keys of these whose they are.
+        self._conditions: dict[str, tuple[EventRule, ...]] = {}
+        self._composite_of: dict[str, str] = {}
         # The revisions of alarms that were put after the first load.
         self._changed_at: dict[str, int] = {}
         self._queue: deque[_Change] = deque()
@@ -49,7 +56,7 @@ class LiveAlarms:
         """How many alarms are matched against."""
         with self._lock:
             self._apply_queue()
-            return len(self._index)
+            return len(self._index) - len(self._composite_of) + len(self._conditions)
 
     @property
     def revision(self) -> int:
@@ -79,6 +86,7 @@ class LiveAlarms:
                     fresh._changed_at[alarm.alarm_id] = alarm.revision
         with self._lock:
             self._index, self._quiet = fresh._index, fresh._quiet
+            self._conditions, self._composite_of = fresh._conditions, fresh._composite_of
             self._changed_at, self._broken = fresh._changed_at, fresh._broken
             self._queue.clear()
             self._revision = revision
@@ -111,17 +119,22 @@ class LiveAlarms:
                 for alarm_id in matches(event):
                     if alarm_id not in quiet:
                         found.append((alarm_id, event))
+            if self._composite_of and found:
+                return self._by_alarm(found)
         return found
 
-    def settled(self, alarm_id: str, revision: int) -> None:
-        """The alarm, as of its `revision`, is in state alarm and does not repeat: it is quiet.
+    def settled(self, alarm: Alarm) -> None:
+        """The alarm is so, as of its revision: what of it no event changes any more is quiet.
 
         Call it only after the commit that says so, or on finding it so in the store.
         """
+        quiet = tuple(_quiet_keys(alarm))
+        if not quiet:
+            return
         with self._lock:
-            outdated = self._changed_at.get(alarm_id, 0) > revision
-            if alarm_id in self._index and not outdated:
-                self._quiet.add(alarm_id)
+            outdated = self._changed_at.get(alarm.alarm_id, 0) > alarm.revision
+            if not outdated and self._conditions.get(alarm.alarm_id, ()) == _conditions(alarm):
+                self._quiet.update(key for key in quiet if key in self._index)
 
     def costly(self, limit: int = 10) -> list[tuple[str | None, str, int]]:
         """What can cost most to match: (project or None for all, event type, alarms scanned).
@@ -136,8 +149,7 @@ class LiveAlarms:
         while self._queue:
             usable, gone = self._queue.popleft()
             for alarm_id in gone:
-                self._index.remove(alarm_id)
-                self._quiet.discard(alarm_id)
+                self._remove(alarm_id)
                 self._changed_at.pop(alarm_id, None)
             for alarm in usable:
                 self._put(alarm)
@@ -153,22 +165,72 @@ class LiveAlarms:
 
     def _put(self, alarm: Alarm) -> None:
         project = None if alarm.all_projects else alarm.project_id
-        self._index.put(alarm.alarm_id, project, alarm.rule)
-        if is_quiet(alarm):
-            self._quiet.add(alarm.alarm_id)
-        else:
-            self._quiet.discard(alarm.alarm_id)
+        rule = alarm.rule
+        if not isinstance(rule, EventRule) or alarm.alarm_id in self._conditions:
+            self._remove(alarm.alarm_id)
+        if isinstance(rule, EventRule):
+            self._index.put(alarm.alarm_id, project, rule)
+            if is_quiet(alarm):
+                self._quiet.add(alarm.alarm_id)
+            else:
+                self._quiet.discard(alarm.alarm_id)
+            return
+        for condition in rule.event_rules:
+            conditions.check(condition)
+        self._conditions[alarm.alarm_id] = rule.event_rules
+        for number, condition in enumerate(rule.event_rules):
+            key = _key(alarm.alarm_id, number)
+            self._index.put(key, project, condition)
+            self._composite_of[key] = alarm.alarm_id
+        self._quiet.update(_quiet_keys(alarm))
+
+    def _remove(self, alarm_id: str) -> None:
+        numbers = range(len(self._conditions.pop(alarm_id, ())))
+        for key in (alarm_id, *(_key(alarm_id, number) for number in numbers)):
+            self._index.remove(key)
+            self._quiet.discard(key)
+            self._composite_of.pop(key, None)
+
+    def _by_alarm(self, found: Iterable[tuple[str, Event]]) -> list[tuple[str, Event]]:
+        """What was found, composite alarms in place of their conditions and each once."""
+        of = self._composite_of
+        pairs = ((of.get(key, key), event) for key, event in found)
+        return list(
+            {(alarm_id, id(event)): (alarm_id, event) for alarm_id, event in pairs}.values()
+        )
+
+
+def _key(alarm_id: str, number: int) -> str:
+    """What a condition of a composite alarm is known by; ids have no NUL."""
+    return f"{alarm_id}\0{number}"
+
+
+def _quiet_keys(alarm: Alarm) -> Iterable[str]:
+    """What of the alarm is quiet, by what it is known by in the index."""
+    if isinstance(alarm.rule, EventRule):
+        return (alarm.alarm_id,) if is_quiet(alarm) else ()
+    return (_key(alarm.alarm_id, number) for number in quiet_conditions(alarm))
 
 
 def _problem(alarm: Alarm) -> str:
     """Why the alarm cannot be used, `''` if it can."""
     try:
-        conditions.check(alarm.rule)
+        for rule in _event_rules(alarm.rule):
+            conditions.check(rule)
         for constraint in alarm.time_constraints:
             schedule.check(constraint)
     except InvalidValue as error:
         return str(error)
     return ""
+
+
+def _conditions(alarm: Alarm) -> tuple[EventRule, ...]:
+    """The conditions of a composite alarm; of another none."""
+    return () if isinstance(alarm.rule, EventRule) else alarm.rule.event_rules
+
+
+def _event_rules(rule: Rule) -> Iterable[EventRule]:
+    return (rule,) if isinstance(rule, EventRule) else rule.event_rules
 
 
 @contextmanager

@@ -5,13 +5,15 @@ duration, both ends included. An alarm fires inside any one of its windows; one 
 constraints always. That is Aodh's meaning, but for the minute before each opening, which Aodh
 lets through.
 
-Pure: `now` is an argument. Called by `pipeline.alarms.evaluator`, and by whoever takes in alarms.
+Pure: `now` is an argument. Called by `pipeline.alarms.evaluator`, by whoever takes in alarms, and
+by `pipeline.alarms.explaining`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from croniter import croniter
@@ -20,6 +22,19 @@ from pipeline.alarms.alarm import TimeConstraint
 from pipeline.errors import InvalidValue
 
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Window(NamedTuple):
+    """The last window of a constraint that has opened, and when the next one does, in its zone.
+
+    None stands for what is too far away for a date. Windows that are longer than the time between
+    them lie over each other.
+    """
+
+    open: bool
+    opened: datetime
+    ends: datetime | None
+    next_opens: datetime | None
 
 
 def within(constraints: Sequence[TimeConstraint], now: datetime) -> bool:
@@ -33,6 +48,14 @@ def within(constraints: Sequence[TimeConstraint], now: datetime) -> bool:
 def check(constraint: TimeConstraint) -> None:
     """Raise `InvalidValue` for a constraint that cannot be read."""
     _is_open(constraint, _ANY_TIME)
+
+
+def window(constraint: TimeConstraint, now: datetime) -> Window:
+    """How the constraint stands at `now` (aware). Raises `InvalidValue`, as `within` does."""
+    is_open = _is_open(constraint, now)
+    local = now.astimezone(zone(constraint.timezone))
+    opened = latest_start(constraint.start, local)
+    return Window(is_open, opened, _end(constraint, opened), _next_start(constraint.start, local))
 
 
 def zone(name: str) -> tzinfo:
@@ -55,6 +78,22 @@ def latest_start(cron: str, now: datetime) -> datetime:
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         message = f"{cron!r} is not a cron expression: {error}. Give minute, hour, day of month,"
         raise InvalidValue(f"{message} month and day of week: '0 23 * * *'.", "start") from error
+    return start
+
+
+def _end(constraint: TimeConstraint, opened: datetime) -> datetime | None:
+    try:
+        ends = opened.astimezone(UTC) + timedelta(seconds=constraint.duration_seconds)
+        return ends.astimezone(opened.tzinfo)
+    except OverflowError:
+        return None
+
+
+def _next_start(cron: str, now: datetime) -> datetime | None:
+    try:
+        start: datetime = croniter(cron, now).get_next(datetime)
+    except (ValueError, OverflowError):  # none before the year 9999
+        return None
     return start
 
 

@@ -1,7 +1,7 @@
 """Alarms as people and clients write them: Aodh's JSON form in, and out again.
 
 Used by whoever takes in alarms: the CLI, alarm files (`pipeline.alarms.files`) and the REST API.
-Names, defaults and error texts are Aodh's (alarms 1 to 4, 6 to 8). All that is wrong with an
+Names, defaults and error texts are Aodh's (alarms 1 to 8). All that is wrong with an
 alarm is found at once, and an alarm that was taken in can be matched: what `conditions` and
 `schedule` refuse is refused here.
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm import Alarm, EventRule, State, TimeConstraint
 from pipeline.alarms.alarm_schema import ActionCheck, AlarmSchema
 from pipeline.errors import InvalidValue
 from pipeline.masking import mask_url
@@ -67,14 +67,17 @@ def update_alarm(
     check_action: ActionCheck,
     max_actions: int = -1,
 ) -> Alarm:
-    """The alarm with the fields that `data` has; the rule's own fields are kept likewise.
+    """The alarm with the fields that `data` has; an event rule's own fields are kept likewise.
 
     An action that is given as `as_dict` shows it, with its secrets masked, keeps them. Raises
     `InvalidAlarm`, as `load_alarm` does.
     """
-    merged = {**as_dict(alarm), **data}
+    present = as_dict(alarm)
+    if data.get("type", alarm.type) != alarm.type:
+        del present[f"{alarm.type}_rule"]
+    merged = {**present, **data}
     rule = data.get("event_rule")
-    if isinstance(rule, Mapping):
+    if isinstance(rule, Mapping) and isinstance(alarm.rule, EventRule):
         merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
     return _changed(alarm, _loaded(unmasked(merged, alarm), check_action, max_actions), now)
 

@@ -23,6 +23,7 @@ from pipeline.errors import (
     Ambiguous,
     Conflict,
     Forbidden,
+    InvalidDocuments,
     InvalidValue,
     NotFound,
     StoreUnavailable,
@@ -38,6 +39,7 @@ _STATUSES: tuple[tuple[type[TocsinError], HTTPStatus], ...] = (
     (Conflict, HTTPStatus.CONFLICT),
     (Ambiguous, HTTPStatus.CONFLICT),
     (InvalidValue, HTTPStatus.BAD_REQUEST),
+    (InvalidDocuments, HTTPStatus.BAD_REQUEST),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Unauthenticated, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
@@ -47,12 +49,14 @@ _STATUSES: tuple[tuple[type[TocsinError], HTTPStatus], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """An error as it is answered. `errors` are (field, text) pairs."""
+    """An error as it is answered. `errors` are (field, text) pairs; `places`, as many or none,
+    say where in the documents that were sent each stands."""
 
     status: HTTPStatus
     detail: str
     errors: tuple[tuple[str, str], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    places: tuple[Mapping[str, Any], ...] = ()
 
     def document(self, request_id: str) -> dict[str, Any]:
         """The problem document."""
@@ -64,7 +68,11 @@ class Problem:
             "request_id": request_id,
         }
         if self.errors:
-            found["errors"] = [{"field": name, "detail": text} for name, text in self.errors]
+            places = self.places or ({},) * len(self.errors)
+            found["errors"] = [
+                {"field": name, "detail": text, **place}
+                for (name, text), place in zip(self.errors, places, strict=True)
+            ]
         return found
 
 
@@ -82,15 +90,23 @@ def problem_of(error: Exception) -> Problem | None:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Problem(status, str(error), tuple(_errors(error)), headers)
+    return Problem(status, str(error), tuple(_errors(error)), headers, tuple(_places(error)))
 
 
 def _errors(error: Exception) -> Iterator[tuple[str, str]]:
     messages = getattr(error, "messages", None)
-    if messages:
+    if isinstance(error, InvalidDocuments):
+        yield from ((problem.path, problem.message) for problem in error.problems)
+    elif messages:
         yield from flat(messages)
     elif name := getattr(error, "field", None):
         yield name, str(error)
+
+
+def _places(error: Exception) -> Iterator[Mapping[str, Any]]:
+    if isinstance(error, InvalidDocuments):
+        for problem in error.problems:
+            yield {"file": problem.file, "line": problem.line, "column": problem.column}
 
 
 def _of_http(error: HTTPException) -> Problem:

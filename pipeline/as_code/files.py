@@ -1,13 +1,16 @@
-"""Files: YAML files and directories → items, and all problems of all files at once."""
+"""Files: YAML files and directories → texts, and texts → items, with all problems at once.
+
+Files are read where the person is, and understood where what they say is applied.
+"""
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from pipeline import yaml_source
 from pipeline.as_code.items import LISTS, Item
 from pipeline.errors import ConfigError, Problem
 from pipeline.registry import did_you_mean
@@ -16,34 +19,34 @@ from pipeline.yaml_source import Document
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
-class Read(NamedTuple):
-    """The items that could be read, and what is wrong with the files of the others."""
+def texts(paths: Iterable[Path]) -> list[tuple[str, str]]:
+    """Name and text of these files, and of all .yaml and .yml files below these directories.
 
-    items: list[Item]
-    problems: list[Problem]
-
-
-def read(paths: Iterable[Path]) -> Read:
-    """The items of these files, and of all .yaml and .yml files below these directories."""
-    found = Read([], [])
-    for path in paths:
-        for file in _files(path, found.problems):
-            try:
-                document = yaml_source.load_file(file)
-            except ConfigError as error:
-                found.problems.extend(error.problems)
-            else:
-                found.items.extend(_items(document, found.problems))
+    Raises `ConfigError` with all that cannot be read.
+    """
+    problems: list[Problem] = []
+    names = [file for path in paths for file in _files(path, problems)]
+    found = [(str(file), _text(file, problems)) for file in names]
+    if problems:
+        raise ConfigError(problems)
     return found
 
 
-def items_of(document: Document) -> list[Item]:
-    """The items of one document. Raises `ConfigError`."""
-    problems: list[Problem] = []
-    items = list(_items(document, problems))
-    if problems:
-        raise ConfigError(problems)
-    return items
+def items_of(document: Document, problems: list[Problem]) -> list[Item]:
+    """The items of one document; what is wrong with the others is added to the problems."""
+    return list(_items(document, problems))
+
+
+def _text(file: Path, problems: list[Problem]) -> str:
+    try:
+        read = file.read_bytes()
+        utf16 = read.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        return read.decode("utf-16" if utf16 else "utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        message = f"cannot be read: {reason}. Check the path, its permissions and its encoding."
+        problems.append(Problem(str(file), None, None, "", message))
+        return ""
 
 
 def _files(path: Path, problems: list[Problem]) -> list[Path]:

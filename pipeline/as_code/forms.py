@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm import Alarm, CompositeRule, EventRule, leaf_dict
+from pipeline.alarms.alarm_schema import default_description
 from pipeline.alarms.schema import as_dict
 from pipeline.dispatch import Entry, TargetEntry
 from pipeline.dispatch.edits import document
@@ -20,7 +21,7 @@ _SET_BY_THE_STORE: Final = (
     "timestamp",
     "evaluate_timestamp",
 )
-_FIRST: Final = ("name", "alarm_id", "type", "event_rule")
+_FIRST: Final = ("name", "alarm_id", "type", "event_rule", "composite_rule")
 _DEFAULTS: Final[Mapping[str, Any]] = {
     "enabled": True,
     "severity": "low",
@@ -39,9 +40,12 @@ def alarm_form(alarm: Alarm, *, mask: bool) -> dict[str, Any]:
     found = {k: v for k, v in as_dict(alarm, mask=mask).items() if k not in _SET_BY_THE_STORE}
     if found["all_projects"] is not bool(alarm.project_id):  # what it is if nobody says
         del found["all_projects"]
-    if found["description"] == f"Alarm when {alarm.rule.event_type} event occurred.":
+    if found["description"] == default_description(alarm.rule):
         del found["description"]
-    found["event_rule"] = _rule(found["event_rule"])
+    if isinstance(alarm.rule, EventRule):
+        found["event_rule"] = _rule(found["event_rule"])
+    else:
+        found["composite_rule"] = _composite(alarm.rule)
     found["time_constraints"] = [
         _without(constraint, "timezone") for constraint in found["time_constraints"]
     ]
@@ -73,6 +77,18 @@ def _rule(rule: Mapping[str, Any]) -> dict[str, Any]:
     if rule["query"]:
         found["query"] = [_without(condition, "type") for condition in rule["query"]]
     return found
+
+
+def _composite(rule: CompositeRule) -> dict[str, Any]:
+    parts: list[Mapping[str, Any]] = []
+    for part in rule.parts:
+        if isinstance(part, CompositeRule):
+            parts.append(_composite(part))
+        elif isinstance(part, EventRule):
+            parts.append({"type": "event", **_rule(part.as_dict())})
+        else:
+            parts.append(leaf_dict(part))
+    return {rule.op: parts}
 
 
 def _without(form: Mapping[str, Any], name: str) -> dict[str, Any]:

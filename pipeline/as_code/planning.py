@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.references import Directory, resolve
 from pipeline.as_code.diff import Change
 from pipeline.as_code.forms import alarm_form, entry_form
 from pipeline.as_code.items import Item
@@ -38,7 +39,10 @@ def asked_for(items: Iterable[Item]) -> tuple[set[str], set[str]]:
     """The ids and the names of the alarms that planning has to know of."""
     alarms = [item.data for item in items if item.kind == "alarm"]
     ids = {data["alarm_id"] for data in alarms if isinstance(data.get("alarm_id"), str)}
-    return ids, {data["name"] for data in alarms if isinstance(data.get("name"), str)}
+    names = {data["name"] for data in alarms if isinstance(data.get("name"), str)}
+    # What a composite rule refers to may be either.
+    referred = {text for data in alarms for text in _references(data.get("composite_rule"))}
+    return ids | referred, names | referred
 
 
 def plan(
@@ -150,12 +154,23 @@ class _Work:
     def check_references(self) -> None:
         """Note every reference that will lead to nothing."""
         after = self._after()
+        self._resolve()
         for item, entry in self.entries.values():
             for problem in problems_of(entry, after):
                 self.problems.append(item.problem((problem.field or "name",), str(problem)))
         for item, alarm, _ in self.alarms.values():
             for state in State:
                 self._check_actions(item, alarm, state, after)
+
+    def _resolve(self) -> None:
+        """Put ids in the place of names in composite rules."""
+        known = {**self.by_id, **{id: alarm for id, (_, alarm, _) in self.alarms.items()}}
+        directory = Directory(known.values())
+        for alarm_id, (item, alarm, before) in self.alarms.items():
+            try:
+                self.alarms[alarm_id] = item, resolve(alarm, directory), before
+            except InvalidValue as error:
+                self.problems.append(item.problem(("composite_rule",), str(error)))
 
     def _check_actions(
         self, item: Item, alarm: Alarm, state: State, after: Mapping[str, Entry]
@@ -241,6 +256,19 @@ class _Work:
             case Delete(name):
                 before = self.present.entries[name]
                 return Change(word(before), name, _entry_forms(before), None)
+
+
+def _references(rule: Any) -> Iterator[str]:
+    """The texts of references in a composite rule that may be anything."""
+    if isinstance(rule, Mapping):
+        if isinstance(alarm := rule.get("alarm"), str):
+            yield alarm
+        for part in (*_parts(rule.get("and")), *_parts(rule.get("or"))):
+            yield from _references(part)
+
+
+def _parts(value: Any) -> Sequence[Any]:
+    return value if isinstance(value, list) else ()
 
 
 def _differ(before: Alarm, after: Alarm) -> bool:

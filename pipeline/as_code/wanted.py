@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from pipeline.alarms.alarm import Alarm
+from pipeline.alarms.alarm import COMPOSITE, Alarm
 from pipeline.alarms.alarm_schema import ActionCheck
 from pipeline.alarms.schema import load_alarm, unmasked
 from pipeline.as_code.items import Item
@@ -35,7 +35,8 @@ class Making:
 
 def wanted_alarm(item: Item, present: Alarm | None, making: Making) -> Alarm:
     """The alarm of an item, with the id of the present one. Raises `InvalidValue`."""
-    data = {"type": "event", "all_projects": not item.data.get("project_id"), **item.data}
+    type = COMPOSITE if item.data.get("composite_rule") else "event"
+    data = {"type": type, "all_projects": not item.data.get("project_id"), **item.data}
     if present is not None:
         data = {**unmasked(data, present), "state": present.state.value}
     given = item.data.get("alarm_id")

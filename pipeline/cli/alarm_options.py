@@ -6,6 +6,7 @@ command line written for `aodh` works. Whether the values fit is the alarm schem
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -53,7 +54,20 @@ def given(options: Mapping[str, Any]) -> dict[str, Any]:
         rule["event_type"] = options["event_type"]
     if options["query"] is not None:
         rule["query"] = queries.conditions(options["query"])
+    if options["composite_rule"] is not None:
+        fields["composite_rule"] = _composite_rule(options["composite_rule"])
     return fields | ({"event_rule": rule} if rule else {})
+
+
+def _composite_rule(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidValue(
+            f"--composite-rule is no JSON: {error}. "
+            'Write {"or": [{"type": "event", "event_type": …}, {"alarm": …}]}.',
+            "composite_rule",
+        ) from error
 
 
 def _cleared(values: Sequence[str]) -> list[str]:
@@ -85,7 +99,10 @@ def _action(name: str, parameter: str, state: str) -> Callable[..., Any]:
 
 _OPTIONS = (
     click.option(
-        "-t", "--type", metavar="TYPE", help="The alarm's type: event, which is the default."
+        "-t",
+        "--type",
+        metavar="TYPE",
+        help="The alarm's type, event or composite: what its rule is.",
     ),
     click.option("--project-id", metavar="ID", help="The project that the alarm belongs to."),
     click.option("--user-id", metavar="ID", help="The user that the alarm belongs to."),
@@ -123,6 +140,13 @@ _OPTIONS = (
         help="Conditions that must all hold, as key[op]type::value with ; between them. "
         "The operators are = != < <= > >=; the type is string, integer, float, boolean or "
         "datetime, or left out with its ::.",
+    ),
+    click.option(
+        "--composite-rule",
+        metavar="JSON",
+        help="The rule of a composite alarm: and, or with a list of event conditions, references "
+        'to other alarms and further rules: {"and": [{"type": "event", "event_type": …, '
+        '"query": […]}, {"alarm": ID|NAME}]}.',
     ),
     click.option(
         "--all-projects/--no-all-projects",

@@ -9,7 +9,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from pipeline.cli.queries import SIGNS
+from pipeline.alarms.conditions import SIGNS
 from pipeline.desk import Document
 
 _LEFT_OUT = ("digest",)
@@ -22,15 +22,16 @@ def row(alarm: Document) -> tuple[Any, ...]:
 
 
 def details(alarm: Document) -> Mapping[str, Any]:
-    """Everything about an alarm by name, in their order; its rule's fields stand among its own.
+    """Everything about an alarm by name, in their order; an event rule's fields stand among its
+    own, a composite rule is JSON.
 
     Conditions and time constraints are text for people.
     """
-    rule = alarm[f"{alarm['type']}_rule"]
-    fields = {
-        name: alarm[name] for name in alarm if name not in (*_LEFT_OUT, f"{alarm['type']}_rule")
-    }
-    fields |= {"event_type": rule["event_type"], "query": query_text(rule["query"])}
+    fields = {name: value for name, value in alarm.items() if name not in _LEFT_OUT}
+    if rule := fields.pop("event_rule", None):
+        fields |= {"event_type": rule["event_type"], "query": query_text(rule["query"])}
+    if rule := fields.get("composite_rule"):
+        fields["composite_rule"] = json.dumps(rule, indent=2)
     if constraints := fields["time_constraints"]:
         fields["time_constraints"] = json.dumps(constraints, sort_keys=True, indent=2)
     return dict(sorted(fields.items()))

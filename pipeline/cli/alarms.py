@@ -13,7 +13,7 @@ from pipeline.alarms.alarm import State
 from pipeline.alarms.files import load_alarms
 from pipeline.alarms.filters import filters_of, sort_of
 from pipeline.alarms.schema import as_dict
-from pipeline.cli import alarm_view, completion
+from pipeline.cli import alarm_view, completion, trials
 from pipeline.cli.alarm_history import COLUMNS, id_once_found
 from pipeline.cli.alarm_options import alarm_options, given
 from pipeline.cli.base import pass_desk
@@ -68,6 +68,8 @@ def create(desk: Desk, output: Output, file: str | None, **options: Any) -> None
           --query "traits.outcome=string::failure;traits.reason_code>=integer::400" \\
           --time-constraint "name=night;start=0 22 * * *;duration=28800;timezone=Europe/Berlin" \\
           --severity critical --alarm-action log://
+      tocsin alarm create --name "no way out" --alarm-action log:// --composite-rule \\
+          '{"and": [{"alarm": "uplink down"}, {"type": "event", "event_type": "standby.failed"}]}'
       tocsin alarm create --file alarms.yaml
     """
     fields = given(options)
@@ -247,6 +249,10 @@ def history(
 
 
 alarm.add_command(quota)
+
+
+alarm.add_command(trials.explain)
+alarm.add_command(trials.test)
 
 
 def _read(file: str) -> list[Document]:

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import click
 
-from pipeline.as_code import Item, Plan, exported, plan, read
-from pipeline.as_code.diff import Change
+from pipeline.as_code import texts
 from pipeline.as_code.items import LISTS
-from pipeline.as_code.planning import asked_for
-from pipeline.as_code.wanted import Making
-from pipeline.cli.base import Application, pass_application
-from pipeline.errors import InvalidValue, Problem
-from pipeline.targets import check_action, checked_options
+from pipeline.cli.base import pass_desk
+from pipeline.desk import Desk, Document
+from pipeline.errors import InvalidValue
+from pipeline.past import Content
 
 EXIT_DIFFERENT = 3
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
@@ -51,8 +49,8 @@ _WORDS = {"create": "created", "change": "changed", "delete": "deleted"}
     metavar="NAME",
     help="The name of this set of files, for --prune: each keeps to its own.",
 )
-@pass_application
-def apply(app: Application, paths: Sequence[Path], dry_run: bool, prune: bool, owner: str) -> None:
+@pass_desk
+def apply(desk: Desk, paths: Sequence[Path], dry_run: bool, prune: bool, owner: str) -> None:
     """Make everything as YAML files say, all of it or nothing.
 
     The files have lists of alarms, targets, groups, filters and matchers. Shows what changes as a
@@ -64,9 +62,8 @@ def apply(app: Application, paths: Sequence[Path], dry_run: bool, prune: bool, o
       tocsin apply -f tocsin.d --prune
       tocsin export | tocsin apply -f /dev/stdin
     """
-    found = read(paths)
-    wanted = planned(app, found.items, owner, prune=prune, problems=found.problems)
-    carry_out(app, wanted, dry_run=dry_run)
+    files = [Content(name, text) for name, text in texts(paths)]
+    show(desk.as_code.apply(files, owner=owner, prune=prune, dry_run=dry_run), dry_run=dry_run)
 
 
 @click.command()
@@ -83,8 +80,8 @@ def apply(app: Application, paths: Sequence[Path], dry_run: bool, prune: bool, o
     is_flag=True,
     help="Secrets as they are, in place of ***. Files are made readable to you alone.",
 )
-@pass_application
-def export(app: Application, target: str | None, with_secrets: bool) -> None:
+@pass_desk
+def export(desk: Desk, target: str | None, with_secrets: bool) -> None:
     """Write alarms, targets and all else as YAML files.
 
     `tocsin apply` makes the same of it. Secrets are *** and stay as they are where it is applied
@@ -96,60 +93,32 @@ def export(app: Application, target: str | None, with_secrets: bool) -> None:
       tocsin export -o tocsin.d/
       tocsin export --with-secrets -o backup.yaml
     """
-    texts = exported(app.store.present((), (), None), with_secrets=with_secrets)
+    found = desk.as_code.export(with_secrets=with_secrets)
     if target is None:
-        click.echo("\n".join(texts.values()), nl=False)
+        click.echo("\n".join(found.values()), nl=False)
     elif target.endswith("/") or Path(target).is_dir():
         for name in LISTS:  # of what is gone no file of an earlier export is to stay
             path = Path(target, f"{name}.yaml")
-            if name in texts or path.exists():
-                _write(path, texts.get(name, f"{name}: []\n"), with_secrets)
+            if name in found or path.exists():
+                _write(path, found.get(name, f"{name}: []\n"), with_secrets)
     else:
-        _write(Path(target), "\n".join(texts.values()), with_secrets)
+        _write(Path(target), "\n".join(found.values()), with_secrets)
 
 
-def planned(
-    app: Application,
-    items: Sequence[Item],
-    owner: str,
-    *,
-    prune: bool = False,
-    problems: Sequence[Problem] = (),
-) -> Plan:
-    """What is to be done so that everything is as the items say. Raises `ConfigError`."""
-    present = app.store.present(*asked_for(items), owner)
-    return plan(items, present, making_of(app), owner=owner, prune=prune, problems=problems)
-
-
-def making_of(app: Application) -> Making:
-    """What making alarms and entries needs."""
-    return Making(check_action, checked_options, app.new_id, app.clock())
-
-
-def carry_out(app: Application, wanted: Plan, *, dry_run: bool) -> None:
-    """Show what is to be done, and do it unless it is only tried. Exits 3 when that would change
-    anything."""
-    for change in wanted.changes:
-        _show(change)
-    if not dry_run:
-        app.store.apply(wanted.wanted)
-    _summary(wanted, dry_run)
-    if dry_run and wanted.changes:
-        raise click.exceptions.Exit(EXIT_DIFFERENT)
-
-
-def _show(change: Change) -> None:
-    for line in change.lines():
-        click.echo(click.style(line, fg=_COLOURS.get(line[:1]), bold=line[:3] in ("+++", "---")))
-
-
-def _summary(wanted: Plan, dry_run: bool) -> None:
-    counts = Counter(change.word for change in wanted.changes)
+def show(applied: Document, *, dry_run: bool) -> None:
+    """Show what was done, or would be. Exits 3 where it would change anything."""
+    for change in applied["changes"]:
+        for line in change["diff"]:
+            bold = line[:3] in ("+++", "---")
+            click.echo(click.style(line, fg=_COLOURS.get(line[:1]), bold=bold))
+    counts = Counter(change["change"] for change in applied["changes"])
     said = [
         f"{counts[word]} to {word}" if dry_run else f"{counts[word]} {done}"
         for word, done in _WORDS.items()
     ]
-    click.echo(f"{', '.join(said)}, {wanted.unchanged} unchanged.")
+    click.echo(f"{', '.join(said)}, {applied['unchanged']} unchanged.")
+    if dry_run and applied["changes"]:
+        raise click.exceptions.Exit(EXIT_DIFFERENT)
 
 
 def _write(path: Path, text: str, private: bool) -> None:

@@ -1,4 +1,4 @@
-"""Shell completion: of alarms, deliveries, targets, events and the like, from the store.
+"""Shell completion: of alarms, deliveries, targets, events and the like, as the desk has them.
 
 click completes commands and options by itself. Completion never fails: without settings or a
 database it offers nothing. Used as `shell_complete=` by the commands.
@@ -6,19 +6,19 @@ database it offers nothing. Used as `shell_complete=` by the commands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from pipeline.dispatch.references import word
+from pipeline.desk import Desk
 from pipeline.errors import TocsinError
 from pipeline.masking import mask_url
 from pipeline.store.archive import EventFilter
-from pipeline.targets import fields_of, types
 
-_MOST = 50
+_MOST, _MOST_ALARMS = 50, 5_000
+_FORMS = ("exact", "regex")
 _SHELLS = ("bash", "zsh", "fish")
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -26,16 +26,24 @@ Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 def _completing(offers: Callable[[Any, str], Iterable[tuple[str, str]]]) -> Complete:
     """A `shell_complete` function out of one that yields (value, help) from a store."""
+    return _offering(lambda ctx, incomplete: offers(_application(ctx).store, incomplete))
 
+
+def _asking(offers: Callable[[Desk, str], Iterable[tuple[str, str]]]) -> Complete:
+    """The same, out of one that asks the desk."""
+    return _offering(lambda ctx, incomplete: offers(_application(ctx).desk, incomplete))
+
+
+def _offering(offers: Callable[[click.Context, str], Iterable[tuple[str, str]]]) -> Complete:
     def complete(
         ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[CompletionItem]:
         try:
-            offered = list(offers(_application(ctx).store, incomplete))
-        except TocsinError:
+            offered = list(offers(ctx, incomplete))
+        except (TocsinError, click.ClickException):
             return []
         fitting = [(value, help) for value, help in offered if value.startswith(incomplete)]
-        return [CompletionItem(value, help=help) for value, help in fitting[:_MOST]]
+        return [CompletionItem(value, help=help or None) for value, help in fitting[:_MOST]]
 
     return complete
 
@@ -44,20 +52,24 @@ def _application(ctx: click.Context) -> Any:
     """What the root group would have made: while completing, click does not invoke it."""
     root = ctx.find_root()
     if root.obj is None:
-        from pipeline.app import Application  # Here, since no command of ours needs it otherwise.
+        # Here, since these know all commands, and those know this.
+        from pipeline.app import Application
+        from pipeline.cli.main import client_of
 
-        root.obj = Application(root.params.get("config_path"))
+        given = root.params
+        client = client_of(given.get("server"), given.get("token"))
+        root.obj = Application(given.get("config_path"), client=client)
     return root.obj
 
 
-@_completing
-def alarms(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
+@_asking
+def alarms(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """Names; ids as well once something is typed that no name begins with."""
-    found = store.search(sort=(("name", "asc"),))
-    names = [(alarm.name, alarm.description) for alarm in found]
+    found = desk.alarms.search(sort=(("name", "asc"),), limit=_MOST_ALARMS).items
+    names = [(str(alarm["name"]), str(alarm["description"])) for alarm in found]
     if any(name.startswith(incomplete) for name, _ in names):
         return names
-    return [(alarm.alarm_id, alarm.name) for alarm in found]
+    return [(alarm["alarm_id"], alarm["name"]) for alarm in found]
 
 
 @_completing
@@ -90,55 +102,56 @@ def events(store: Any, incomplete: str) -> Iterable[tuple[str, str]]:
     return [(one.message_id, one.event_type) for one in store.events(EventFilter())]
 
 
-def entries(kind: str) -> Complete:
+def entries(*kinds: str) -> Complete:
     """The names of all targets, groups, filters or matchers."""
-    return _completing(lambda store, incomplete: _entries(store, (kind,)))
+
+    @_asking
+    def named(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
+        listed = [entry for kind in kinds for entry in desk.entries.listed(kind)]
+        return [(entry["name"], entry.get("comment", "")) for entry in listed]
+
+    return named
 
 
-def _entries(store: Any, kinds: Sequence[str]) -> Iterable[tuple[str, str]]:
-    entries = [stored.entry for stored in store.entries()]
-    return [(entry.name, entry.comment) for entry in entries if word(entry) in kinds]
+receivers = entries("target", "group")
 
 
-receivers = _completing(lambda store, incomplete: _entries(store, ("target", "group")))
-
-
-def kinds(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+@_asking
+def kinds(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The kinds of notifications."""
-    try:
-        known = list(_application(ctx).kinds)
-    except TocsinError:
-        return []
-    return [
-        CompletionItem(kind.id, help=kind.description)
-        for kind in known
-        if kind.id.startswith(incomplete)
-    ]
+    return [(kind["id"], kind["description"]) for kind in desk.notifications.kinds()]
 
 
-def target_types(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+@_asking
+def target_types(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The types that a target may have."""
-    return [CompletionItem(name) for name in types() if name.startswith(incomplete)]
+    return [(name, "") for name in desk.targets.types()]
 
 
-def target_options(
-    ctx: click.Context, param: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
+@_offering
+def target_options(ctx: click.Context, incomplete: str) -> Iterable[tuple[str, str]]:
     """The options of the type that is given, or of the target that is changed."""
-    try:
-        # Of a line whose last option has no value yet, click leaves the arguments in `args`.
-        name = ctx.params.get("name") or next(iter(ctx.args), "")
-        type = ctx.params.get("type_") or _type_of(ctx, name)
-        names = [f"{name.replace('_', '-')}=" for name in fields_of(type)]
-    except TocsinError:
+    desk = _application(ctx).desk
+    # Of a line whose last option has no value yet, click leaves the arguments in `args`.
+    name = ctx.params.get("name") or next(iter(ctx.args), "")
+    type = ctx.params.get("type_") or desk.entries.found("target", name)["type"]
+    return [(f"{each['option']}=", each["holds"]) for each in desk.targets.options(type)]
+
+
+@_asking
+def match_fields(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
+    """Rules on fields: how they are compared, with which field, and values that it had."""
+    form, colon, rest = incomplete.partition(":")
+    if form not in _FORMS or not colon:
+        return [(f"{each}:", "") for each in _FORMS]
+    name, equals, given = rest.partition("=")
+    if not equals:
+        fields = desk.routes.fields()
+        return [(f"{form}:{each['name']}=", each["comment"]) for each in fields]
+    if form != "exact":
         return []
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-def _type_of(ctx: click.Context, name: str) -> str:
-    return str(getattr(_application(ctx).store.entry(name).entry, "type", ""))
+    before = incomplete[: len(incomplete) - len(given.rpartition(",")[2])]
+    return [(f"{before}{each['value']}", each["comment"]) for each in desk.routes.values(name)]
 
 
 @_completing

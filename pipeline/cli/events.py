@@ -45,7 +45,7 @@ def normalise(
     any_rejected = False
     for file in files or [sys.stdin.buffer]:
         for number, result in normalised_lines(
-            _lines(file), normaliser, received_at=application.clock()
+            lines_of(file), normaliser, received_at=application.clock()
         ):
             if isinstance(result, Event):
                 click.echo(to_json(result.as_dict()))
@@ -88,8 +88,8 @@ def replay(application: Application, files: Sequence[str]) -> None:
         fail("\n".join(f"Error: {reason}" for reason in replayed.damaged), EXIT_FAILED)
 
 
-def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The file's lines, unzipped where it is gzip."""
+def lines_of(file: BinaryIO) -> Iterator[bytes]:
+    """The file's lines, unzipped where it is gzip. Raises `InvalidValue` where it is damaged."""
     try:
         for line in lines(file.fileno(), lambda count: None):
             if line is not None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from pipeline.cli.as_code import carry_out, making_of, planned
+from pipeline.as_code.wanted import Making
+from pipeline.cli.as_code import show
 from pipeline.cli.base import Application, pass_application
 from pipeline.errors import ConfigError, InvalidValue, Problem
 from pipeline.switching import aodh as from_aodh
 from pipeline.switching import proxmox as from_proxmox
-from pipeline.targets import checked_options
+from pipeline.targets import check_action, checked_options
 
 _dry_run = click.option(
     "--dry-run", is_flag=True, help="Only show what would change; exits 3 if anything would."
@@ -53,7 +54,8 @@ def proxmox(app: Application, file: Path, private: Path | None, dry_run: bool) -
     secret = (_text(private), str(private)) if private else None
     found = from_proxmox.imported(_text(file), str(file), secret, checked_options)
     _tell_left(found.left)
-    carry_out(app, planned(app, found.items, "proxmox"), dry_run=dry_run)
+    applied = app.desk.as_code.apply((), found.items, owner="proxmox", dry_run=dry_run)
+    show(applied, dry_run=dry_run)
 
 
 @import_.command()
@@ -109,9 +111,10 @@ def aodh(
     if token := os_token or _token(login, verify):
         sent["X-Auth-Token"] = token
     alarms = from_aodh.alarms_of(url, sent, all_projects=not own_project, verify=verify)
-    found = from_aodh.imported(alarms, url, making_of(app))
+    making = Making(check_action, checked_options, app.new_id, app.clock())
+    found = from_aodh.imported(alarms, url, making)
     _tell_left(found.left)
-    carry_out(app, planned(app, found.items, "aodh"), dry_run=dry_run)
+    show(app.desk.as_code.apply((), found.items, owner="aodh", dry_run=dry_run), dry_run=dry_run)
 
 
 def _token(login: dict[str, Any], verify: bool | str) -> str | None:

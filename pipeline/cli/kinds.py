@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from pipeline.cli import completion
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.kinds import Kind
+from pipeline.desk import Desk
 
 _COLUMNS = ("id", "severity", "policy", "target", "description")
 
@@ -25,25 +25,23 @@ def kind() -> None:
 
 @kind.command("list")
 @output_options
-@pass_application
-def list_(app: Application, output: Output) -> None:
+@pass_desk
+def list_(desk: Desk, output: Output) -> None:
     """List all kinds, those of your own last.
 
     \b
     Example:
       tocsin kind list -c id -c policy
     """
-    kinds = sorted(app.kinds, key=lambda kind: not kind.builtin)
-    output.rows(
-        _COLUMNS, [(k.id, k.severity, k.policy.value, k.target, k.description) for k in kinds]
-    )
+    kinds = desk.notifications.kinds()
+    output.rows(_COLUMNS, [[each[name] for name in _COLUMNS] for each in kinds])
 
 
 @kind.command()
 @click.argument("id", metavar="KIND", shell_complete=completion.kinds)
 @output_options
-@pass_application
-def show(app: Application, output: Output, id: str) -> None:
+@pass_desk
+def show(desk: Desk, output: Output, id: str) -> None:
     """Show one kind with its fields.
 
     Those in brackets may be left out.
@@ -52,28 +50,9 @@ def show(app: Application, output: Output, id: str) -> None:
     Example:
       tocsin kind show certificate-expiry
     """
-    output.one(_details(app.kinds.find(id)))
-
-
-def _details(kind: Kind) -> dict[str, Any]:
-    return {
-        "id": kind.id,
-        "description": kind.description,
-        "severity": kind.severity,
-        "policy": kind.policy.value,
-        "target": kind.target,
-        "template": kind.template_name,
-        "fields": Shown(_fields(kind), "\n".join(map(_line, _fields(kind)))),
-        "other_fields": kind.extra_fields,
-        "builtin": kind.builtin,
-    }
-
-
-def _fields(kind: Kind) -> list[dict[str, Any]]:
-    return [
-        {"name": n, "type": f.type, "required": f.required, "description": f.description}
-        for n, f in kind.fields.items()
-    ]
+    found = desk.notifications.kind(id)
+    lines = "\n".join(map(_line, found["fields"]))
+    output.one({**found, "fields": Shown(found["fields"], lines)})
 
 
 def _line(field: dict[str, Any]) -> str:

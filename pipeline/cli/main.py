@@ -71,10 +71,7 @@ def root(
     ctx: click.Context, config_path: str | None, server: str | None, token: str | None
 ) -> None:
     """Tocsin turns the events on a message bus into actions."""
-    client = {"server": server, "token": _read(token)}
-    ctx.obj = Application(
-        config_path, client={name: value for name, value in client.items() if value}
-    )
+    ctx.obj = Application(config_path, client=client_of(server, token))
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -88,6 +85,12 @@ for command in (
     *(check, config, secrets, normalise, replay, expire, status, top, completion),
 ):
     root.add_command(command)
+
+
+def client_of(server: str | None, token: str | None) -> dict[str, str]:
+    """The settings `client.*` that were given."""
+    given = {"server": server, "token": _read(token)}
+    return {name: value for name, value in given.items() if value}
 
 
 def _read(token: str | None) -> str | None:

@@ -22,6 +22,7 @@ _OPTIONS = (
         "RULE",
         "A field has one of these values, exact:NAME=VALUE,VALUE, or a value with a part like"
         " this, regex:NAME=PATTERN.",
+        shell_complete=completion.match_fields,
     ),
     entries.texts(
         "--match-severity",

@@ -14,8 +14,8 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import wraps
+from dataclasses import dataclass, replace
+from functools import partial, wraps
 from typing import Any, NamedTuple
 
 import click
@@ -125,27 +125,45 @@ class Output:
 
 def output_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the output options; it is handed them as `output`."""
+    return _with_output(command, _OPTIONS)
 
+
+def output_options_beside_files(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for a command whose own option -f takes files: where the name of a format is given
+    to that, it is a format (`parted`)."""
+    return _with_output(command, (_LONG_FORMAT, *_OPTIONS[1:]))
+
+
+def parted(given: Sequence[str], output: Output) -> tuple[list[str], Output]:
+    """What was given to -f, parted: the files, and the output in the format among them."""
+    formats = [name for name in given if name in FORMATS]
+    files = [name for name in given if name not in FORMATS]
+    return files, replace(output, format=formats[-1]) if formats else output
+
+
+def _with_output(
+    command: Callable[..., Any], options: Sequence[Callable[..., Any]]
+) -> Callable[..., Any]:
     @wraps(command)
     def with_output(*args: Any, **options: Any) -> Any:
         given = {name: options.pop(f"output_{name}") for name in Output.__slots__}
         return command(*args, output=Output(**given), **options)
 
-    for option in reversed(_OPTIONS):
+    for option in reversed(options):
         with_output = option(with_output)
     return with_output
 
 
+_format = partial(
+    click.option,
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="The form of the output.",
+)
+_LONG_FORMAT = _format("--format", "output_format")
 _OPTIONS = (
-    click.option(
-        "-f",
-        "--format",
-        "output_format",
-        type=click.Choice(FORMATS),
-        default="table",
-        show_default=True,
-        help="The form of the output.",
-    ),
+    _format("-f", "--format", "output_format"),
     click.option(
         "-c",
         "--column",

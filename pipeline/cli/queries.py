@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 
+from pipeline.alarms.conditions import SIGNS
 from pipeline.errors import InvalidValue
 from pipeline.registry import one_of
 
-OPERATORS = {"!=": "ne", ">=": "ge", "<=": "le", ">": "gt", "<": "lt", "=": "eq"}
-SIGNS = {name: sign for sign, name in OPERATORS.items()}
+OPERATORS = {sign: name for name, sign in SIGNS.items()}
 TYPES = ("string", "integer", "float", "boolean", "datetime")
 
 _OPERATOR = re.compile("!=|>=|<=|>|<|=")

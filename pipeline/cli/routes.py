@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator
 
 import click
 
-from pipeline.alarms.alarm import Alarm, State
-from pipeline.alarms.evaluator import decide
 from pipeline.cli import completion
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, Shown, output_options
-from pipeline.dispatch.explain import Explanation, explain
-from pipeline.errors import NotFound
-from pipeline.event import Event
-from pipeline.masking import mask_url
-from pipeline.notification import Notification, told
+from pipeline.desk import Desk, Document
+from pipeline.past import reference
 
 _COLUMNS = ("alarm", "what", "name", "takes", "why")
 _Row = tuple[str, str, str, Shown, str | Shown]
@@ -40,8 +34,8 @@ def route() -> None:
     help="Only of this alarm: its id or name.",
 )
 @output_options
-@pass_application
-def explain_(app: Application, output: Output, event: str, wanted: str | None) -> None:
+@pass_desk
+def explain_(desk: Desk, output: Output, event: str, wanted: str | None) -> None:
     """Show who would be told of an event, and why not the others.
 
     Shows what every matcher and every target would make of it.
@@ -54,57 +48,22 @@ def explain_(app: Application, output: Output, event: str, wanted: str | None) -
       tocsin route explain 4fd53957
       tocsin route explain captured.jsonl --alarm "user deleted"
     """
-    found = app.past().find(event)
-    asked = app.store.find(wanted) if wanted else None
-    if isinstance(found, Notification):
-        notifications = [(found, _own_actions(app, found))]
-    else:
-        notifications = list(_caused(app, found, asked))
-    if not notifications:
-        whom = f"alarm {asked.name!r}" if asked else "no enabled alarm"
-        does = "does not fire" if asked else "fires"
+    found = desk.routes.explain(reference(event), wanted)
+    if not found["notifications"]:
+        asked = found["alarm"]
+        whom = "no enabled alarm" if asked is None else f"alarm {asked!r}"
+        does = "fires" if asked is None else "does not fire"
         click.echo(f"{whom} {does} on it: nothing is told.", err=True)
-    routing = app.telling.routing()
-    rows: list[_Row] = []
-    for notification, actions in notifications:
-        explanation = explain(notification, actions, routing, app.clock())
-        rows += _rows(_named(notification), notification.kind, explanation)
-    output.rows(_COLUMNS, rows)
+    output.rows(_COLUMNS, [row for each in found["notifications"] for row in _rows(each)])
 
 
-def _caused(
-    app: Application, event: Event, asked: Alarm | None
-) -> Iterator[tuple[Notification, Sequence[str]]]:
-    """What the event makes of alarms, as if none had fired before, with their own actions."""
-    alarms = [asked] if asked else app.store.all_enabled()[1]
-    for alarm in alarms:
-        fresh = replace(alarm, state=State.INSUFFICIENT_DATA)
-        if transition := decide(fresh, event, app.clock()):
-            yield told(transition), alarm.actions(transition.current)
-
-
-def _own_actions(app: Application, notification: Notification) -> Sequence[str]:
-    """The actions of the alarm that was told of, as they now are; none of one that is gone."""
-    if notification.alarm is None:
-        return ()
-    try:
-        return app.store.get(notification.alarm_id).actions(notification.alarm.current)
-    except NotFound:
-        return ()
-
-
-def _named(notification: Notification) -> str:
-    return notification.alarm.alarm_name if notification.alarm else ""
-
-
-def _rows(alarm: str, kind: str, explanation: Explanation) -> Iterator[_Row]:
-    policy = explanation.policy
-    yield alarm, "policy", kind, _yes(policy.taken), policy.reason
-    for verdict in explanation.matchers:
-        yield alarm, "matcher", verdict.name, _yes(verdict.taken), _lines(verdict.reason)
-    for verdict in explanation.targets:
-        yield alarm, "target", mask_url(verdict.name), _yes(verdict.taken), _lines(verdict.reason)
-    for problem in explanation.plan.problems:
+def _rows(told: Document) -> Iterator[_Row]:
+    alarm, policy = told["alarm"], told["policy"]
+    yield alarm, "policy", policy["name"], _yes(policy["takes"]), policy["why"]
+    for what in ("matcher", "target"):
+        for verdict in told[f"{what}s"]:
+            yield alarm, what, verdict["name"], _yes(verdict["takes"]), _lines(verdict["why"])
+    for problem in told["problems"]:
         yield alarm, "problem", "", _yes(False), problem
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import click
 
 from pipeline.cli import completion
-from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
+from pipeline.cli.base import EXIT_FAILED, fail, pass_desk
 from pipeline.cli.templates import given_fields
-from pipeline.masking import mask_url
+from pipeline.desk import Desk
 from pipeline.severity import WORDS
 
 
@@ -34,9 +34,9 @@ from pipeline.severity import WORDS
     help="Tell this target or group only, whatever matchers and policy say. May be given several"
     " times.",
 )
-@pass_application
+@pass_desk
 def send(
-    app: Application,
+    desk: Desk,
     kind_id: str,
     fields: Sequence[str],
     severity: str | None,
@@ -56,11 +56,10 @@ def send(
       tocsin send maintenance --target mail-admins --field summary="New switches" \\
           --field starts_at=2026-03-07T20:00:00Z
     """
-    kind = app.kinds.find(kind_id)
-    sent = app.sender().send(kind, kind.read(given_fields(fields)), severity, targets)
-    if not sent.actions:
-        fail(f"Nobody is told: {sent.nobody}.", EXIT_FAILED)
-    click.echo(f"Sent {sent.notification.notification_id} to:")
-    for action in sent.actions:
-        click.echo(f"  {mask_url(action)}")
+    sent = desk.notifications.send(kind_id, given_fields(fields), severity, targets)
+    if not sent["actions"]:
+        fail(f"Nobody is told: {sent['nobody']}.", EXIT_FAILED)
+    click.echo(f"Sent {sent['notification_id']} to:")
+    for action in sent["actions"]:
+        click.echo(f"  {action}")
     click.echo("See what becomes of it with: tocsin delivery list")

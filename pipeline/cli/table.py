@@ -1,7 +1,7 @@
 """Rows → a table drawn with +, - and |, as every OpenStack client draws it.
 
-Pure. Wide characters take two places, a cell may have several lines, and a table can be made to
-fit a width. Called by `pipeline.cli.output`.
+Pure. Wide characters take two places, colours none; a cell may have several lines, and a table
+can be made to fit a width. Called by `pipeline.cli.output`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from click import unstyle
 from rich.cells import cell_len, chop_cells
 
 _PADDING = 3  # A column takes its width, a blank on each side and a border.
@@ -46,7 +47,7 @@ def _lines(value: Any) -> list[str]:
 
 def _widths(cells: Sequence[Sequence[list[str]]]) -> list[int]:
     return [
-        max(cell_len(line) for cell in column for line in cell)
+        max(_places(line) for cell in column for line in cell)
         for column in zip(*cells, strict=True)
     ]
 
@@ -72,9 +73,10 @@ def _wrapped(lines: Sequence[str], width: int) -> list[str]:
 
 def _folded(line: str, width: int) -> Iterator[str]:
     """The line in parts that fit, between words; a word that does not fit is cut."""
-    if cell_len(line) <= width:
+    if _places(line) <= width:
         yield line
         return
+    line = unstyle(line)
     part, *words = (piece for word in line.split(" ") for piece in chop_cells(word, width) or [""])
     for word in words:
         if cell_len(part) + 1 + cell_len(word) <= width:
@@ -92,6 +94,10 @@ def _drawn(
         line = "|"
         for lines, width, to_right in zip(row, widths, right, strict=True):
             text = lines[number] if number < len(lines) else ""
-            blank = " " * (width - cell_len(text))
+            blank = " " * (width - _places(text))
             line += f" {blank}{text} |" if to_right else f" {text}{blank} |"
         yield line
+
+
+def _places(line: str) -> int:
+    return cell_len(unstyle(line))

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from marshmallow import fields
-from marshmallow.validate import OneOf
 
 from pipeline.errors import InvalidValue
 from pipeline.registry import one_of
 from pipeline.targets import fields_of
-from pipeline.targets.options import is_secret
 
 _AT = "@"
 _PAIR = re.compile(r"(?P<name>[^=:]*[^=:\s])\s*(?:(?:=|:\s*)(?P<value>.*))?", re.DOTALL)
@@ -40,14 +38,6 @@ def read(type: str, given: Sequence[str]) -> dict[str, Any]:
             raise InvalidValue(f"{type} has no option {key!r}. {hint}", key)
         texts.setdefault(name, []).append(_value(value, name))
     return {name: _made(name, values, known[name]) for name, values in texts.items()}
-
-
-def described(type: str) -> list[tuple[str, str, bool, bool]]:
-    """A type's options: name, what it holds, whether it is needed, whether it is a secret."""
-    return [
-        (name.replace("_", "-"), _holds(field), bool(field.required), is_secret(field))
-        for name, field in fields_of(type).items()
-    ]
 
 
 def _value(text: str, name: str) -> str:
@@ -96,19 +86,3 @@ def _scalar(text: str) -> Any:
         return yaml.safe_load(text)
     except yaml.YAMLError:
         return text
-
-
-_HELD: Mapping[type, str] = {
-    fields.Boolean: "true or false",
-    fields.Integer: "a whole number",
-    fields.Float: "a number",
-    fields.Mapping: "names and values",
-    fields.List: "several",
-}
-
-
-def _holds(field: Any) -> str:
-    for choices in field.validators:
-        if isinstance(choices, OneOf):
-            return " or ".join(map(str, choices.choices))
-    return next((word for kind, word in _HELD.items() if isinstance(field, kind)), "a text")

@@ -8,23 +8,14 @@ from typing import Any
 import click
 
 from pipeline.cli import completion, entries, target_options
-from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application, pass_desk
+from pipeline.cli.base import EXIT_FAILED, fail, pass_desk
 from pipeline.cli.output import Output, output_options
 from pipeline.desk import Desk
-from pipeline.dispatch import named
-from pipeline.entries import found
-from pipeline.errors import InvalidValue
-from pipeline.masking import mask_url
-from pipeline.notification import (
-    Delivered,
-    InProgress,
-    Notification,
-    Occurrence,
-    outcome_name,
-)
-from pipeline.targets import types as target_types
+from pipeline.past import reference
 
 _KIND = "target"
+_OPTION_COLUMNS = ("option", "holds", "needed", "secret")
+_TAKEN = ("delivered", "in-progress")
 
 
 def _guards(context: click.Context, parameter: click.Parameter, given: Sequence[str]) -> Any:
@@ -160,8 +151,8 @@ entries.add_common(
 @click.argument(
     "receiver", metavar="NAME|ACTION|RECEIVER", shell_complete=completion.entries(_KIND)
 )
-@pass_application
-def enable(app: Application, receiver: str) -> None:
+@pass_desk
+def enable(desk: Desk, receiver: str) -> None:
     """Tell again who was disabled, or is left alone because it failed.
 
     NAME is a target's; an action is as the alarm has it, or as `tocsin status` shows it, as a
@@ -173,26 +164,16 @@ def enable(app: Application, receiver: str) -> None:
       tocsin target enable ci
       tocsin target enable https://receiver.example:8443
     """
-    action = receiver if ":" in receiver else f"target:{receiver}"
-    shown_so = [each for each in app.store.counts().disabled_actions if mask_url(each) == action]
-    enabled = [app.store.enable(each) for each in shown_so or [action]]
-    if any(enabled):
-        click.echo(f"{mask_url(action)} is told again.")
-        return
-    name = named(action, "target")
-    if name and getattr(found(app.store, _KIND, name).entry, "disable", False):
-        raise InvalidValue(
-            f"{name} is disabled by its own setting."
-            f" Enable it: tocsin target update {name} --enable"
-        )
-    click.echo(f"{mask_url(action)} was neither disabled nor spared.")
+    found = desk.targets.enable(receiver)
+    became = "is told again" if found["enabled"] else "was neither disabled nor spared"
+    click.echo(f"{found['receiver']} {became}.")
 
 
 @target.command()
 @click.argument("type_", metavar="[TYPE]", required=False, shell_complete=completion.target_types)
 @output_options
-@pass_application
-def types(app: Application, output: Output, type_: str | None) -> None:
+@pass_desk
+def types(desk: Desk, output: Output, type_: str | None) -> None:
     """List the types of targets, or the options of one.
 
     \b
@@ -201,9 +182,10 @@ def types(app: Application, output: Output, type_: str | None) -> None:
       tocsin target types jenkins
     """
     if type_ is None:
-        output.rows(("type",), [(name,) for name in target_types()])
+        output.rows(("type",), [(name,) for name in desk.targets.types()])
         return
-    output.rows(("option", "holds", "needed", "secret"), target_options.described(type_))
+    options = desk.targets.options(type_)
+    output.rows(_OPTION_COLUMNS, [[each[name] for name in _OPTION_COLUMNS] for each in options])
 
 
 @target.command()
@@ -217,8 +199,8 @@ def types(app: Application, output: Output, type_: str | None) -> None:
     "an event in the archive, or a past delivery.",
 )
 @output_options
-@pass_application
-def test(app: Application, output: Output, name: str, event_id: str | None) -> None:
+@pass_desk
+def test(desk: Desk, output: Output, name: str, event_id: str | None) -> None:
     """Tell a target something now, and show what came of it.
 
     Exits 1 if it was not taken. Filters, and whether it is disabled, are not looked at; nothing
@@ -230,28 +212,8 @@ def test(app: Application, output: Output, name: str, event_id: str | None) -> N
       tocsin target test mail --event captured.jsonl
       tocsin target test mail --event 4fd53957
     """
-    found(app.store, _KIND, name)
-    attempt = app.telling.attempt(name, _told(app, name, event_id))
-    outcome = attempt.outcome
-    reason = getattr(outcome, "reason", "") or getattr(outcome, "note", "")
-    output.one(
-        {
-            "target": name,
-            "outcome": outcome_name(outcome),
-            "status": outcome.status,
-            "reason": reason,
-            "seconds": round(attempt.duration_seconds, 3),
-            "response_head": outcome.response_head,
-        }
-    )
-    if not isinstance(outcome, (Delivered, InProgress)):
-        fail(f"Error: {name} did not take it: {reason}", EXIT_FAILED)
-
-
-def _told(app: Application, name: str, event_id: str | None) -> Notification:
-    """A test message, or what a past event tells."""
-    if event_id is not None:
-        return app.past().notification(event_id)
-    kind = app.kinds.find("test")
-    subject = Occurrence(kind.id, {"target": name})
-    return Notification(app.new_id(), kind.severity, app.clock(), subject)
+    of = reference(event_id) if event_id is not None else None
+    tried = desk.targets.test(name, of)
+    output.one(tried)
+    if tried["outcome"] not in _TAKEN:
+        fail(f"Error: {name} did not take it: {tried['reason']}", EXIT_FAILED)

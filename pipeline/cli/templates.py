@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import click
 
 from pipeline.cli import completion
-from pipeline.cli.base import EXIT_FAILED, Application, fail, pass_application
+from pipeline.cli.base import EXIT_FAILED, fail, pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.desk import Desk, Document
+from pipeline.desk.base import PREVIEW_FORMATS
 from pipeline.errors import InvalidValue
-from pipeline.kinds import Kind
-from pipeline.notification import ALARM_REPEAT, ALARM_TRANSITION, Notification, Occurrence
-from pipeline.severity import WORDS, checked
-from pipeline.templates import Rendered, Templates
+from pipeline.past import reference
+from pipeline.severity import WORDS
 
-FORMATS = ("text", "html", "markdown", "subject")
 _COLUMNS = ("kind", "subject", "text", "html", "markdown")
-_EXAMPLE_ID = "00000000-0000-0000-0000-000000000000"
 
 
 @click.group()
@@ -31,20 +29,16 @@ def template() -> None:
 
 @template.command("list")
 @output_options
-@pass_application
-def list_(app: Application, output: Output) -> None:
+@pass_desk
+def list_(desk: Desk, output: Output) -> None:
     """List where each kind's words come from.
 
     \b
     Example:
       tocsin template list
     """
-    rows = []
-    for kind in app.kinds:
-        sources = app.templates.sources(kind)
-        named = (f"{source.owner}: {source.file}" for source in sources.values())
-        rows.append((kind.id, *(_short(name) for name in named)))
-    output.rows(_COLUMNS, rows)
+    sources = desk.notifications.templates()
+    output.rows(_COLUMNS, [[each[name] for name in _COLUMNS] for each in sources])
 
 
 @template.command()
@@ -74,14 +68,14 @@ def list_(app: Application, output: Output) -> None:
     "-f",
     "--format",
     "format",
-    type=click.Choice(FORMATS),
+    type=click.Choice(PREVIEW_FORMATS),
     default="text",
     show_default=True,
     help="In which form.",
 )
-@pass_application
+@pass_desk
 def preview(
-    app: Application,
+    desk: Desk,
     kind_id: str,
     event: str | None,
     alarm: str | None,
@@ -101,25 +95,17 @@ def preview(
       tocsin template preview alarm-transition --event 4fd53957 --alarm "user deleted"
       tocsin template preview maintenance --field "summary=New switches" --format markdown
     """
-    kind = app.kinds.find(kind_id)
-    if event is not None:
-        notification = _of_past(app, kind, event, alarm)
-    else:
-        notification = _example(app, kind, given_fields(fields))
-    if severity is not None:
-        notification = Notification(
-            notification.notification_id,
-            checked(severity),
-            notification.created_at,
-            notification.subject,
-        )
-    # Without a log: what fails is told here.
-    rendered = Templates(app.settings.templates, app.kinds).render(notification)
-    click.echo(_shown(rendered, format))
-    if rendered.failures:
-        # A title that fails is told of again by each body that shows it.
-        told = dict.fromkeys(f"Passed over: {each}" for each in rendered.failures)
-        fail("\n".join(told), EXIT_FAILED)
+    found = desk.notifications.preview(
+        kind_id,
+        format,
+        of=reference(event) if event is not None else None,
+        alarm=alarm,
+        fields=given_fields(fields),
+        severity=severity,
+    )
+    click.echo(_shown(found, format))
+    if found["failures"]:
+        fail("\n".join(f"Passed over: {each}" for each in found["failures"]), EXIT_FAILED)
 
 
 def given_fields(texts: Sequence[str]) -> dict[str, str]:
@@ -133,37 +119,14 @@ def given_fields(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _of_past(app: Application, kind: Kind, reference: str, alarm: str | None) -> Notification:
-    past = app.past()
-    asked = app.store.find(alarm) if alarm is not None else None
-    found = past.notification(reference, asked, again=kind.id == ALARM_REPEAT)
-    if found.kind == kind.id:
-        return found
-    if found.alarm and found.kind in (ALARM_TRANSITION, ALARM_REPEAT):
-        raise InvalidValue(
-            f"an event is told of by {ALARM_TRANSITION} and {ALARM_REPEAT}. "
-            f"For {kind.id} give --field."
-        )
-    raise InvalidValue(f"what was told there is of kind {found.kind}, not {kind.id}.")
-
-
-def _example(app: Application, kind: Kind, texts: Mapping[str, str]) -> Notification:
-    values = {**kind.example_fields, **kind.read_some(texts)}
-    return Notification(_EXAMPLE_ID, kind.severity, app.clock(), Occurrence(kind.id, values))
-
-
-def _shown(rendered: Rendered, format: str) -> str:
+def _shown(found: Document, format: str) -> str:
+    title, body = str(found["title"]), str(found["body"])
     match format:
         case "subject":
-            return rendered.title
+            return title
         case "html":
-            return rendered.html
+            return body
         case "markdown":
-            return f"# {rendered.title}\n\n{rendered.markdown}"
+            return f"# {title}\n\n{body}"
         case _:
-            return f"{rendered.title}\n\n{rendered.text}"
-
-
-def _short(name: str) -> str:
-    owner, _, file = name.partition(": ")
-    return owner if owner == "shipped" else file
+            return f"{title}\n\n{body}"

@@ -6,6 +6,12 @@
     entries.py    targets, groups, filters and matchers
     quotas.py     how many alarms projects may have
     capabilities.py  what Aodh's API can do here
+    targets.py    types of targets; targets tried, and told again
+    routes.py     where notifications go, and what matchers can look at
+    notifications.py  kinds, templates, and notifications of people's own
+    as_code.py    everything as files: applied and exported
+    past.py       events and deliveries that a question is about, and whose they are
+    trials.py     alarms tried out on events
 
 A question has plain values, an answer is a document: what JSON can say, with times as Aodh writes
 them and secrets as ***. `pipeline.remote` is the same desk on another machine, which asks

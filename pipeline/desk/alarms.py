@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, TypeAlias
 
 from pipeline.access import Caller, Permission
-from pipeline.alarms.alarm import Alarm, State
+from pipeline.alarms.alarm import COMPOSITE, Alarm, State
 from pipeline.alarms.criteria import HISTORY_FIELDS, Comparison, Criterion, all_of, among
 from pipeline.alarms.expressions import criterion
 from pipeline.alarms.schema import as_dict, load_alarm, replaced_alarm, update_alarm
@@ -33,6 +33,7 @@ _NEWEST_FIRST = (("timestamp", "desc"),)
 _OF_THE_MACHINE = ("log", "test", "exec", "file")
 """Schemes that reach into the machine on which a notifier runs: for admins alone (alarms 8)."""
 
+_LONGEST_NUMBER = 20
 _STATES = ("ok_actions", "alarm_actions", "insufficient_data_actions")
 
 
@@ -55,7 +56,7 @@ class LocalAlarms:
 
     def find(self, id_or_name: str) -> Document:
         """By id, else by name."""
-        return alarm_document(self._found(id_or_name))
+        return alarm_document(self.found(id_or_name))
 
     def search(
         self,
@@ -79,7 +80,7 @@ class LocalAlarms:
     ) -> Document:
         """Change what is given, keep all else."""
         self._caller.require(Permission.MODIFY)
-        present = self._found(alarm_id)
+        present = self.found(alarm_id)
         changed = update_alarm(present, changes, **self._making())
         return self._updated(present, changed, digest, with_state="state" in changes)
 
@@ -88,7 +89,7 @@ class LocalAlarms:
     ) -> Document:
         """Put this alarm in the place of another, as Aodh's PUT does; see `_as_theirs`."""
         self._caller.require(Permission.MODIFY)
-        present = self._found(alarm_id)
+        present = self.found(alarm_id)
         whole = {**document, **self._as_theirs()}
         changed = replaced_alarm(present, whole, **self._making())
         return self._updated(present, changed, digest, with_state=True)
@@ -96,7 +97,7 @@ class LocalAlarms:
     def delete(self, alarm_id: str, digest: str | None = None) -> None:
         """Delete an alarm; its history stays."""
         self._caller.require(Permission.MODIFY)
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         self._parts.store.delete(alarm.alarm_id, self._caller, if_revision=_revision(digest))
 
     def set_state(self, alarm_id: str, state: str) -> Document:
@@ -104,7 +105,7 @@ class LocalAlarms:
         self._caller.require(Permission.MANAGE)
         if state not in list(State):
             raise InvalidValue(f"unknown state {state!r}. {one_of(state, State)}", "state")
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         now = self._parts.clock()
         changed = self._parts.store.set_state(alarm.alarm_id, State(state), now, self._caller)
         return alarm_document(changed)
@@ -147,12 +148,13 @@ class LocalAlarms:
 
     def unknown_names(self, alarm_id: str) -> list[str]:
         """The alarm's actions that lead to what does not exist (yet)."""
-        alarm = self._found(alarm_id)
+        alarm = self.found(alarm_id)
         return [mask_url(each) for each in unknown_names(self._parts.store, alarm)]
 
     # --- whose -------------------------------------------------------------------------------
 
-    def _found(self, id_or_name: str) -> Alarm:
+    def found(self, id_or_name: str) -> Alarm:
+        """The alarm itself, by id, else by name. Raises `NotFound`, `Ambiguous`."""
         self._caller.require(Permission.AUDIT)
         return self._parts.store.find(id_or_name, self._caller.projects)
 
@@ -180,14 +182,7 @@ class LocalAlarms:
     def _new(self, document: Mapping[str, Any], *, whole: bool = False) -> Alarm:
         """A new alarm of the caller's. Raises `InvalidValue`, `Forbidden`."""
         self._caller.require(Permission.MODIFY)
-        given = {name: value for name, value in document.items() if value is not None}
-        described = {**({} if whole else {"type": "event"}), **self._own(), **given}
-        described.setdefault(
-            "all_projects", self._caller.sees_all and not described.get("project_id")
-        )
-        if described.get("type") == "event" and not whole:
-            described.setdefault("event_rule", {})
-        alarm = load_alarm(described, alarm_id=self._parts.new_id(), **self._making())
+        alarm = self.described(document, whole=whole)
         user_id = self._caller.user_id
         if not self._caller.sees_all and alarm.user_id not in ("", user_id):
             raise OutOfReach(
@@ -195,7 +190,20 @@ class LocalAlarms:
                 "user",
                 alarm.user_id,
             )
-        return self._owned(alarm, None)
+        return self.owned(alarm, None)
+
+    def described(self, document: Mapping[str, Any], *, whole: bool = False) -> Alarm:
+        """The alarm that a document describes, the caller's unless it says otherwise; whether they
+        may make it is not asked. Raises `InvalidValue`."""
+        given = {name: value for name, value in document.items() if value is not None}
+        type = COMPOSITE if "composite_rule" in given else "event"
+        described = {**({} if whole else {"type": type}), **self._own(), **given}
+        described.setdefault(
+            "all_projects", self._caller.sees_all and not described.get("project_id")
+        )
+        if described.get("type") == "event" and not whole:
+            described.setdefault("event_rule", {})
+        return load_alarm(described, alarm_id=self._parts.new_id(), **self._making())
 
     def _own(self) -> dict[str, str]:
         """Whose alarms are that the caller makes: their project's and theirs."""
@@ -211,7 +219,7 @@ class LocalAlarms:
         self, present: Alarm, changed: Alarm, digest: str | None, *, with_state: bool
     ) -> Document:
         updated = self._parts.store.update(
-            self._owned(changed, present),
+            self.owned(changed, present),
             self._caller,
             if_revision=_revision(digest),
             with_state=with_state,
@@ -219,7 +227,7 @@ class LocalAlarms:
         )
         return alarm_document(updated)
 
-    def _owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
+    def owned(self, alarm: Alarm, before: Alarm | None) -> Alarm:
         """The alarm with what follows of who set it. Raises `Forbidden` for what they may not."""
         if not self._caller.sees_project(alarm.project_id):
             raise OutOfReach(
@@ -232,12 +240,13 @@ class LocalAlarms:
         known = {action for name in _STATES for action in getattr(before, name, ())}
         new = {action for name in _STATES for action in getattr(alarm, name)} - known
         for action in sorted(new):
-            self._may_tell(action)
+            self.may_tell(action)
         if before is not None and not new:
             return alarm
         return replace(alarm, guarded=not self._caller.is_admin)
 
-    def _may_tell(self, action: str) -> None:
+    def may_tell(self, action: str) -> None:
+        """Raise `OutOfReach` for an action that the caller may not use."""
         shown = mask_url(action)
         if scheme(action) in _OF_THE_MACHINE and not self._caller.is_admin:
             message = f"the action {shown} is for admins of all projects alone."
@@ -286,8 +295,8 @@ def history_document(entry: HistoryEntry) -> Document:
 def _revision(digest: str | None) -> int | None:
     if digest is None:
         return None
-    # One that is no number is of no revision.
-    return int(digest) if digest.isdecimal() else -1
+    # One that is no number is of no revision, nor is one that no database counts to.
+    return int(digest) if digest.isdecimal() and len(digest) < _LONGEST_NUMBER else -1
 
 
 def page_of(documents: Sequence[Document], key: str, limit: int | None) -> Page:

@@ -10,10 +10,15 @@ from typing import TYPE_CHECKING
 
 from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
+from pipeline.desk.as_code import LocalAsCode
 from pipeline.desk.base import Desk, Document, Parts
 from pipeline.desk.capabilities import CAPABILITIES
 from pipeline.desk.entries import LocalEntries
+from pipeline.desk.notifications import LocalNotifications
 from pipeline.desk.quotas import LocalQuotas
+from pipeline.desk.routes import LocalRoutes
+from pipeline.desk.targets import LocalTargets
+from pipeline.desk.trials import LocalTrials
 
 
 class LocalDesk:
@@ -40,6 +45,31 @@ class LocalDesk:
     def capabilities(self) -> Document:
         """What Aodh's API can do here."""
         return {name: dict(able) for name, able in CAPABILITIES.items()}
+
+    @cached_property
+    def targets(self) -> LocalTargets:
+        """Types of targets; targets tried, and told again."""
+        return LocalTargets(self._parts, self.caller)
+
+    @cached_property
+    def routes(self) -> LocalRoutes:
+        """Where notifications go."""
+        return LocalRoutes(self._parts, self.caller)
+
+    @cached_property
+    def notifications(self) -> LocalNotifications:
+        """Kinds, templates, and notifications of people's own."""
+        return LocalNotifications(self._parts, self.caller)
+
+    @cached_property
+    def as_code(self) -> LocalAsCode:
+        """Everything as files."""
+        return LocalAsCode(self._parts, self.caller)
+
+    @cached_property
+    def trials(self) -> LocalTrials:
+        """Alarms tried out on events."""
+        return LocalTrials(self._parts, self.caller)
 
 
 if TYPE_CHECKING:

@@ -74,8 +74,9 @@ class Kind:
             return self.example
         return {name: TYPES[each.type].example for name, each in self.fields.items()}
 
-    def read(self, texts: Mapping[str, str]) -> dict[str, Any]:
-        """The fields that a person typed, each as its type says, checked.
+    def read(self, texts: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields that a person typed, each as its type says, checked. What is no text is
+        taken as it is.
 
         Raises `InvalidValue` with all problems.
         """
@@ -85,7 +86,7 @@ class Kind:
             raise InvalidValue(" ".join(problems))
         return values
 
-    def read_some(self, texts: Mapping[str, str]) -> dict[str, Any]:
+    def read_some(self, texts: Mapping[str, Any]) -> dict[str, Any]:
         """Some of the fields, for a preview. Raises `InvalidValue` with all problems of these."""
         values, problems = self._read(texts)
         missing = set(self.fields) - texts.keys()
@@ -94,13 +95,14 @@ class Kind:
             raise InvalidValue(" ".join(problems))
         return values
 
-    def _read(self, texts: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    def _read(self, texts: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         values: dict[str, Any] = {}
         problems = []
         for name, text in texts.items():
             described = self.fields.get(name, Field())
             try:
-                values[name] = TYPES[described.type].read(text)
+                read = TYPES[described.type].read
+                values[name] = read(text) if isinstance(text, str) else text
             except (ValueError, OverflowError, RecursionError):
                 problems.append(_unfit(name, described, text))
         return values, problems

@@ -16,7 +16,15 @@ Pure: no I/O, no clock, no log.
 from __future__ import annotations
 
 from pipeline.normalise.definitions import Definitions, compiled
+from pipeline.normalise.normalised import event_of
 from pipeline.normalise.normaliser import Normaliser, normalised_lines
 from pipeline.normalise.settings import NormaliseSettings
 
-__all__ = ["Definitions", "NormaliseSettings", "Normaliser", "compiled", "normalised_lines"]
+__all__ = [
+    "Definitions",
+    "NormaliseSettings",
+    "Normaliser",
+    "compiled",
+    "event_of",
+    "normalised_lines",
+]

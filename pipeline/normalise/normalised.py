@@ -53,6 +53,14 @@ def events_in(envelope: Envelope, secret: str = "") -> list[Event | Rejected]:
     return found
 
 
+def event_of(wire: Any) -> Event | Rejected:
+    """One event in its wire form, from whoever wrote it."""
+    try:
+        return _event(wire, "")
+    except _Unfit as unfit:
+        return Rejected(f"The event cannot be used: {unfit}")
+
+
 def _event(wire: Any, secret: str) -> Event:
     if not isinstance(wire, dict):
         raise _Unfit(f"it is {_shown(wire)}, not an object.")

@@ -21,8 +21,10 @@ from pipeline.errors import (
     Ambiguous,
     Conflict,
     Forbidden,
+    InvalidDocuments,
     InvalidValue,
     NotFound,
+    Problem,
     StoreUnavailable,
     TocsinError,
     Unauthenticated,
@@ -160,10 +162,18 @@ def _error(status: int, problem: Mapping[str, Any]) -> TocsinError:
             return Unauthenticated(detail)
         case HTTPStatus.FORBIDDEN:
             return Forbidden(detail)
+        case _ if all("file" in each for each in errors):
+            return InvalidDocuments([_placed(each) for each in errors])
         case _ if status < HTTPStatus.INTERNAL_SERVER_ERROR:
             return InvalidValue(detail, field)
         case _:
             return StoreUnavailable(detail)
+
+
+def _placed(error: Mapping[str, Any]) -> Problem:
+    """What is wrong in a document that was sent, and where."""
+    line, column = error.get("line"), error.get("column")
+    return Problem(error["file"], line, column, error["field"], error["detail"])
 
 
 def _reason(error: requests.RequestException) -> str:

@@ -7,9 +7,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.desk.base import Desk, Document
 from pipeline.remote.alarms import RemoteAlarms
+from pipeline.remote.as_code import RemoteAsCode
 from pipeline.remote.connection import Connection
 from pipeline.remote.entries import RemoteEntries
+from pipeline.remote.notifications import RemoteNotifications
 from pipeline.remote.quotas import RemoteQuotas
+from pipeline.remote.routes import RemoteRoutes
+from pipeline.remote.targets import RemoteTargets
+from pipeline.remote.trials import RemoteTrials
 
 
 class RemoteDesk:
@@ -36,6 +41,31 @@ class RemoteDesk:
     def capabilities(self) -> Document:
         """What Aodh's API can do there."""
         return self._connection.get("capabilities")
+
+    @cached_property
+    def targets(self) -> RemoteTargets:
+        """Types of targets; targets tried, and told again."""
+        return RemoteTargets(self._connection)
+
+    @cached_property
+    def routes(self) -> RemoteRoutes:
+        """Where notifications go."""
+        return RemoteRoutes(self._connection)
+
+    @cached_property
+    def notifications(self) -> RemoteNotifications:
+        """Kinds, templates, and notifications of people's own."""
+        return RemoteNotifications(self._connection)
+
+    @cached_property
+    def as_code(self) -> RemoteAsCode:
+        """Everything as files."""
+        return RemoteAsCode(self._connection)
+
+    @cached_property
+    def trials(self) -> RemoteTrials:
+        """Alarms tried out on events."""
+        return RemoteTrials(self._connection)
 
 
 if TYPE_CHECKING:

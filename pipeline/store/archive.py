@@ -7,7 +7,7 @@ The meaning of a comparison is that of alarms (`alarms.conditions`). Asked by `t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -121,11 +121,18 @@ class ArchivedEvents(Protocol):
         Raises `InvalidValue` for a filter that makes no sense and an unknown marker.
         """
 
+    def events_in_order(self, wanted: EventFilter, types: Collection[str]) -> Iterator[Event]:
+        """All events that are wanted and of one of these types (shell globs), the first generated
+        first; some at a time are in memory."""
+
     def archived_event(self, message_id: str) -> tuple[Event, datetime]:
         """One event, and when it was kept; a unique beginning of its id is enough.
 
         Raises `NotFound`, `Ambiguous`.
         """
+
+    def fired_at(self, alarm_id: str, message_id: str) -> datetime | None:
+        """When the event fired the alarm; None if it did not, or firings are kept less long."""
 
     def event_types(self, wanted: EventFilter) -> Sequence[EventType]:
         """The types of the events, by name. Traits are not looked at."""

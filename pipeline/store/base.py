@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import Alarm, State, Transition
+from pipeline.alarms.composites import Composites
 from pipeline.alarms.criteria import Criterion
 from pipeline.event import Event
 from pipeline.guards import Heard
@@ -64,7 +65,19 @@ class Transaction(Protocol):
     """One transaction, in which all that a batch causes is written: all of it or nothing."""
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
-        """The alarms as they now stand, held against change until the end. Unknown ids: absent."""
+        """The alarms as they now stand, held against change until the end.
+
+        Unknown ids and those of composite alarms: absent.
+        """
+
+    def lock_composites(
+        self, alarm_ids: Collection[str], changed: Collection[str] = ()
+    ) -> Composites:
+        """The composite alarms among these, and all that refer to them or to one of `changed`,
+        directly or through others; held against change until the end.
+
+        `changed` are alarms that `lock_alarms` gave, and that fire. Lock no alarm after this.
+        """
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
@@ -75,8 +88,14 @@ class Transaction(Protocol):
         """Write, for each: alarm state, history, firing, notification, a delivery per action.
 
         `actions` are those that were planned for each (`pipeline.dispatch`); None: the alarm's
-        own, as they are.
+        own, as they are. Firings of composite alarms are for `save_composites`.
         """
+
+    def save_composites(
+        self, alarms: Sequence[Alarm], met: Sequence[tuple[str, str]], at: datetime
+    ) -> None:
+        """Write the states of these composite alarms' event conditions, and a firing for each
+        (alarm_id, message_id) of an event that met one."""
 
     def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
         """Write a notification that tells of no alarm, with a delivery per action."""
@@ -148,6 +167,9 @@ class Alarms(Protocol):
     ) -> Alarm:
         """Store a new alarm; history type `creation`. Returns it with its revision.
 
+        A composite alarm may refer to others by name, and is evaluated at once. Raises
+        `InvalidValue` for references that lead nowhere, or back to it.
+
         With `quotas` it is checked, and raises `OverQuota` where its project, or its user,
         has as many as they may.
         """
@@ -183,14 +205,20 @@ class Alarms(Protocol):
         The state is not part of the definition: it stays as it is now stored, since the alarm
         may have fired after the caller read it. `set_state` sets it, and so does this
         `with_state`. With `if_revision` only if nobody has changed the alarm since; else raises
-        `Conflict`. Raises `OverQuota` as `create`.
+        `Conflict`, as it does if an alarm that refers to this one could not see it any more. As
+        `create` for references and quotas.
         """
 
     def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` as `update`."""
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` ("referenced
+        by …") for an alarm that a composite one refers to, and as `update`."""
 
     def set_state(self, alarm_id: str, state: State, at: datetime, by: Caller = LOCAL) -> Alarm:
-        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+        """Set the state by hand: reason "Manually set via API", history `state transition`.
+
+        Composite alarms that refer to it are evaluated. Of a composite alarm, ok and insufficient
+        data become the state of its event conditions, too.
+        """
 
     def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
         """The alarm's history, newest first; also of a deleted alarm."""
@@ -317,6 +345,9 @@ class Outbox(Protocol):
 
     def delivery(self, delivery_id: str) -> tuple[DeliveryRecord, Delivery, list[Attempt]]:
         """One delivery, what it tells, and its attempts in order. Raises `NotFound`."""
+
+    def told_lately(self, limit: int) -> list[Notification]:
+        """What was told last, by the newest so many deliveries."""
 
     def replay_dead(
         self,

@@ -15,7 +15,6 @@ from sqlalchemy import Row
 
 from pipeline.alarms.alarm import (
     Alarm,
-    Condition,
     EventRule,
     Severity,
     State,
@@ -40,11 +39,14 @@ from pipeline.notification import (
 )
 from pipeline.store.base import Publication, RejectedEvent
 from pipeline.store.documents import from_json, to_json
+from pipeline.store.rules import leaf_states_from, leaf_states_text, rule_from
 
 # --- alarms ----------------------------------------------------------------------------------
 
 _ALARM_FIELDS = tuple(field.name for field in fields(Alarm))
-_UNRECORDED = frozenset({"revision", "evaluate_timestamp", "rule", "time_constraints", "guarded"})
+_UNRECORDED = frozenset(
+    {"revision", "evaluate_timestamp", "rule", "time_constraints", "guarded", "leaf_states"}
+)
 _TIMES_OF_CHANGE = ("timestamp", "state_timestamp")
 _DUMPED = '{"type": '
 """How reason data begins in `json.dumps`'s form; others leave out the blank."""
@@ -64,7 +66,7 @@ def alarm_row(alarm: Alarm, revision: int) -> dict[str, Any]:
         "state_timestamp": alarm.state_timestamp,
         "state_reason": alarm.state_reason,
         "severity": alarm.severity.value,
-        "event_type": alarm.rule.event_type,
+        "event_type": alarm.rule.event_type if isinstance(alarm.rule, EventRule) else "",
         "rule": to_json(alarm.rule.as_dict()),
         "ok_actions": to_json(alarm.ok_actions),
         "alarm_actions": to_json(alarm.alarm_actions),
@@ -78,6 +80,7 @@ def alarm_row(alarm: Alarm, revision: int) -> dict[str, Any]:
         "evaluate_timestamp": alarm.evaluate_timestamp,
         "revision": revision,
         "guarded": alarm.guarded or None,
+        "leaf_states": leaf_states_text(alarm),
     }
 
 
@@ -110,11 +113,13 @@ def alarm_from(row: Sequence[Any]) -> Alarm:
         evaluate_timestamp,
         revision,
         guarded,
+        leaf_states,
+        _referenced,
     ) = row
     return Alarm(
         alarm_id=alarm_id,
         name=name,
-        rule=_rule_from(rule),
+        rule=rule_from(rule),
         description=description,
         timestamp=timestamp,
         state_timestamp=state_timestamp,
@@ -134,6 +139,7 @@ def alarm_from(row: Sequence[Any]) -> Alarm:
         evaluate_timestamp=evaluate_timestamp,
         revision=revision,
         guarded=bool(guarded),
+        leaf_states=() if leaf_states is None else leaf_states_from(leaf_states),
     )
 
 
@@ -156,17 +162,8 @@ def alarm_difference(before: Alarm, after: Alarm) -> dict[str, Any]:
         for field in fields(Alarm)
         if getattr(before, field.name) != getattr(after, field.name)
     }
-    changed -= {"revision", "evaluate_timestamp", *_TIMES_OF_CHANGE}
+    changed -= {"revision", "evaluate_timestamp", "leaf_states", *_TIMES_OF_CHANGE}
     return {name: value for name, value in alarm_document(after).items() if name in changed}
-
-
-def _rule_from(text: str) -> EventRule:
-    document = from_json(text)
-    conditions = tuple(
-        Condition(field=c["field"], op=c["op"], value=c["value"], type=c["type"])
-        for c in document["query"]
-    )
-    return EventRule(event_type=document["event_type"], query=conditions)
 
 
 @lru_cache(maxsize=1_000)

@@ -5,6 +5,7 @@ that belong together are written in one transaction, history and firings outlive
 JSON documents are text (`documents.to_json`).
 
     alarm ──< firing          one per (alarm, event): a redelivered event changes nothing
+          ──< alarm_reference the alarms that a composite one refers to
           ──< alarm_history
           ──< notification ──< delivery ──< attempt
     quota                     how many alarms a project may have
@@ -73,6 +74,10 @@ alarm = Table(
     Column("revision", BigInteger, nullable=False),
     # Whether somebody else than an admin set the actions (delivery 9).
     Column("guarded", Boolean),
+    # The states of a composite rule's event conditions, in its order; NULL: insufficient data.
+    Column("leaf_states", PlainText),
+    # Whether a composite alarm may refer to this one (`sql.composites`); never of a composite.
+    Column("referenced", Boolean),
     # A name may be of any length, which only a hash index takes.
     Index("ix_alarm_name", "name", postgresql_using="hash"),
     Index("ix_alarm_project_id", "project_id"),
@@ -84,12 +89,22 @@ alarm = Table(
 )
 
 # One row for alarms, one for routing entries (`sql.revisions`). Taking the next revision locks its
-# row, so that revisions are committed in their order.
+# row, so that revisions are committed in their order. One more is held, and never counted up, by
+# who looks at composite alarms.
 revision = Table(
     "revision",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("value", BigInteger, nullable=False),
+)
+
+alarm_reference = Table(
+    "alarm_reference",
+    metadata,
+    Column("refers_to", WireKey, primary_key=True),
+    # The composite alarm.
+    Column("alarm_id", WireKey, primary_key=True),
+    Index("ix_alarm_reference_alarm_id", "alarm_id"),
 )
 
 # What people set up by name; the built-in entries only once they are changed.

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from typing import Any, ClassVar, Protocol
@@ -26,6 +26,7 @@ from marshmallow import Schema
 from pipeline.errors import InvalidValue
 from pipeline.hiding import hidden
 from pipeline.notification import Delivery, Outcome, Refused
+from pipeline.observer import Observer
 from pipeline.targets.answer import Answer, judge
 from pipeline.targets.http import HttpSender, Request
 from pipeline.targets.identity import Identity
@@ -80,6 +81,7 @@ class Tools:
     templates: Templates
     http: HttpSender
     identity: Identity
+    observer: Observer = field(default_factory=Observer)
 
     @classmethod
     def by(
@@ -88,6 +90,7 @@ class Tools:
         clock: Callable[[], datetime],
         log: Any,
         templates: Templates | None = None,
+        observer: Observer | None = None,
     ) -> Tools:
         """The tools that the settings ask for; without `templates`, the shipped ones.
 
@@ -100,7 +103,8 @@ class Tools:
             name = "delivery.signing_secrets"
             raise InvalidValue(f"{name}: {error}", field=name) from error
         words = templates or Templates(log=log)
-        return cls(settings, clock, log, words, HttpSender(settings), Identity(settings))
+        sender, identity = HttpSender(settings), Identity(settings)
+        return cls(settings, clock, log, words, sender, identity, observer or Observer())
 
 
 class HttpTarget(ABC):

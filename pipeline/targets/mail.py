@@ -92,11 +92,13 @@ def ready(
     options: Mapping[str, Any], tools: Tools, delivery: Delivery, *, local: bool = False
 ) -> Ready | Refused:
     """The mail for a delivery; refused when it is for nobody, or every template fails. Users
-    without an address are warned of."""
+    without an address are warned of, and counted."""
     settings = tools.settings
     to = recipients(options, settings.mail_users, local=local)
     if to.without:
         tools.log.warning("mail.no_address", users=list(to.without), target=delivery.action)
+        for user in to.without:
+            tools.observer.user_without_address(user)
     if not to.addresses:
         names = ", ".join(to.without)
         reason = f"no address is known of {names}. Name it in delivery.mail_users"

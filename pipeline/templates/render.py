@@ -86,10 +86,14 @@ class Templates:
         self._told: set[Failure] = set()
         self._lock = threading.Lock()
 
-    def render(self, notification: Notification) -> Rendered:
-        """The notification's title and body, by the templates of its kind."""
+    def render(self, notification: Notification, *, tried: bool = False) -> Rendered:
+        """The notification's title and body, by the templates of its kind.
+
+        What is only `tried` tells of its failures by itself: nobody else hears of them.
+        """
         kind = self.kinds.of(notification.kind)
-        writing = _Writing(kind, notification, self.library.shelves(), self._tell)
+        tell = _tell_nobody if tried else self._tell
+        writing = _Writing(kind, notification, self.library.shelves(), tell)
         return Rendered(writing.write, writing.failures)
 
     def sources(self, kind: Kind) -> dict[str, Source]:
@@ -134,6 +138,10 @@ class Templates:
         if self._log is not None and not known:
             self._log.error("template.failed", kind=kind, template=failure.place,
                             reason=failure.reason)  # fmt: skip
+
+
+def _tell_nobody(failure: Failure, kind: str) -> None:
+    pass
 
 
 class _Writing:

@@ -7,10 +7,10 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from pipeline.alarms.alarm import Alarm, State, TimeConstraint
+from pipeline.alarms.alarm import Alarm, Reference, State, TimeConstraint
 from pipeline.alarms.live import LiveAlarms
 
-from builders import a_condition, a_rule, an_alarm, an_event
+from builders import a_composite, a_condition, a_rule, all_of, an_alarm, an_event, any_of
 
 EVENT = an_event(event_type="a", x="1")
 RULE = a_rule("a", a_condition("traits.x", "1"))
@@ -72,7 +72,7 @@ def test_an_alarm_that_fired_and_does_not_repeat_is_no_candidate() -> None:
 def test_an_alarm_that_settled_is_quiet_until_a_person_sets_it_back() -> None:
     """alarms 11"""
     alarms = live(alarm())
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == []
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
     assert found(alarms) == ["one"]
@@ -83,23 +83,23 @@ def test_what_settled_before_a_newer_change_does_not_make_the_alarm_quiet() -> N
     alarms = live(alarm())
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
     assert found(alarms) == ["one"]
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
-    alarms.settled("one", 2)
+    alarms.settled(alarm(state=State.ALARM, revision=2))
     assert found(alarms) == []
 
 
 def test_a_change_that_is_still_queued_counts_as_well() -> None:
     alarms = live(alarm())
     alarms.apply(2, [alarm(state=State.OK, revision=2)], [])
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
 
 
 def test_what_settled_before_the_alarms_were_loaded_again_does_not_make_quiet() -> None:
     alarms = live(alarm())
     alarms.load(2, [alarm(state=State.OK, revision=2)])
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     assert found(alarms) == ["one"]
 
 
@@ -107,7 +107,7 @@ def test_an_unknown_alarm_cannot_settle() -> None:
     alarms = live(alarm())
     alarms.apply(2, [], ["one"])
     assert found(alarms) == []
-    alarms.settled("one", 1)
+    alarms.settled(alarm(state=State.ALARM, revision=1))
     alarms.apply(3, [alarm(revision=3)], [])
     assert found(alarms) == ["one"]
 
@@ -178,3 +178,74 @@ def test_many_threads_match_while_alarms_change() -> None:
         thread.join()
     assert wrong == []
     assert "changing" not in found(alarms)
+
+
+# --- composite alarms ------------------------------------------------------------------------
+
+OTHER_EVENT = an_event(event_type="a", x="2")
+
+
+def a_composite_alarm(*states: State, **changes: Any) -> Alarm:
+    rule = any_of(RULE, all_of(OTHER_RULE, Reference("other")))
+    return a_composite(
+        rule, **{"alarm_id": "one", "revision": 1, "leaf_states": states, **changes}
+    )
+
+
+def pairs(alarms: LiveAlarms) -> list[tuple[str, str]]:
+    found = alarms.candidates([EVENT, OTHER_EVENT])
+    return [(alarm_id, str(event.values["x"])) for alarm_id, event in found]
+
+
+def test_a_composite_alarm_is_found_by_each_of_its_conditions_and_counts_once() -> None:
+    alarms = live(a_composite_alarm(), a_composite(any_of(Reference("one")), alarm_id="two"))
+    assert pairs(alarms) == [("one", "1"), ("one", "2")]
+    assert len(alarms) == 2
+
+
+def test_an_event_that_meets_many_conditions_finds_the_alarm_once() -> None:
+    alarms = live(
+        a_composite(any_of(RULE, all_of(RULE, a_rule("*"))), alarm_id="one"), alarm("two")
+    )
+    assert sorted(found(alarms)) == ["one", "two"]
+
+
+def test_conditions_of_a_composite_alarm_are_quiet_one_by_one() -> None:
+    """alarms 11"""
+    met = a_composite_alarm(State.ALARM, State.OK)
+    assert pairs(live(met)) == [("one", "2")]
+    assert len(pairs(live(replace(met, repeat_actions=True)))) == 2
+    alarms = live(a_composite_alarm())
+    alarms.settled(met)
+    assert pairs(alarms) == [("one", "2")]
+    alarms.apply(2, [a_composite_alarm(revision=2)], [])
+    assert len(pairs(alarms)) == 2
+    alarms.settled(met)
+    assert len(pairs(alarms)) == 2
+
+
+def test_what_settled_by_another_rule_makes_no_condition_quiet() -> None:
+    """The store is ahead of what is in memory: its conditions have other numbers there."""
+    alarms = live(a_composite_alarm())
+    newer = a_composite(any_of(OTHER_RULE, RULE), alarm_id="one", revision=2)
+    alarms.settled(replace(newer, leaf_states=(State.ALARM, State.OK)))
+    assert len(pairs(alarms)) == 2
+
+
+def test_an_alarm_that_becomes_composite_and_back_leaves_nothing_behind() -> None:
+    alarms = live(alarm())
+    alarms.apply(2, [a_composite_alarm(State.OK, State.ALARM, revision=2)], [])
+    assert pairs(alarms) == [("one", "1")]
+    alarms.apply(3, [alarm(revision=3, rule=OTHER_RULE)], [])
+    assert pairs(alarms) == [("one", "2")]
+    alarms.apply(4, [a_composite_alarm(revision=4)], [])
+    alarms.apply(5, [], ["one"])
+    assert (pairs(alarms), len(alarms)) == ([], 0)
+
+
+def test_a_composite_alarm_of_which_a_condition_cannot_be_used_is_not_matched() -> None:
+    broken = a_composite(any_of(RULE, BROKEN_RULE), alarm_id="one", revision=1)
+    alarms = live(broken)
+    assert (found(alarms), [*alarms.broken], len(alarms)) == ([], ["one"], 0)
+    alarms.apply(2, [replace(broken, revision=2)], [])
+    assert (found(alarms), [*alarms.broken]) == ([], ["one"])

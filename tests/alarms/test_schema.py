@@ -136,7 +136,8 @@ def test_a_value_that_is_no_text_brings_its_type_along(
         (
             {"type": "prometheus", "prometheus_rule": {}},
             "type",
-            "Alarms of type prometheus need a metrics database. Supported types: event.",
+            "Alarms of type prometheus need a metrics database."
+            " Supported types: event, composite.",
         ),
         (
             {"composite_rule": {"or": []}},
@@ -356,7 +357,7 @@ def test_an_alarm_file_is_refused_whole_with_the_place_of_each_problem() -> None
         load_alarms(text, "alarms.yaml", new_id=lambda: "id", now=NOON, check_action=check_action)
     assert [str(problem) for problem in refused.value.problems] == [
         "alarms.yaml:3:11 alarms[0].type: Invalid input for field/attribute type. Value: 'evnt'."
-        " Use one of event. Did you mean 'event'?",
+        " Use one of event, composite. Did you mean 'event'?",
         "alarms.yaml:4:5 alarms[1].event_rule: event_rule must be set for event type alarm",
         "alarms.yaml:5:1 alarm: unknown key. Did you mean 'alarms'?",
     ]

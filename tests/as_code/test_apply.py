@@ -19,7 +19,7 @@ from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, an_alarm
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 EVERYTHING = """\
 alarms:
@@ -48,8 +48,8 @@ def store(database_url: str, tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, apply, export)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, apply, export, at=at)
 
 
 @pytest.fixture

@@ -210,7 +210,9 @@ def test_export_and_apply_are_each_others_inverse(
     for with_secrets, there in ((True, nothing), (True, present), (False, present)):
         texts = exported(present, with_secrets=with_secrets)
         items = [
-            item for text in texts.values() for item in items_of(yaml_source.load(text, "x.yaml"))
+            item
+            for text in texts.values()
+            for item in items_of(yaml_source.load(text, "x.yaml"), [])
         ]
         planned = plan(items, there, MAKING, owner="default")
         if there is present:

@@ -16,6 +16,7 @@ from pipeline.cli.completion import completion
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
 from pipeline.cli.groups import group
+from pipeline.cli.matchers import matcher
 from pipeline.cli.rejected import rejected
 from pipeline.cli.send import send
 from pipeline.cli.targets import target
@@ -26,7 +27,7 @@ from pipeline.store.routing import Create
 from pipeline.store.sql import SqlStore
 
 from builders import a_transition, an_alarm, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 COMMANDS = (
     alarm,
@@ -36,6 +37,7 @@ COMMANDS = (
     event,
     target,
     group,
+    matcher,
     send,
     template,
     completion,
@@ -43,10 +45,10 @@ COMMANDS = (
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     for alarm_id, name in [("a1-id", "user deleted"), ("b2-id", "user locked"), ("c3-id", "disk")]:
         store.create(an_alarm(alarm_id=alarm_id, name=name, description=f"of {name}"))
-    return Tocsin(store, *COMMANDS)
+    return Tocsin(store, *COMMANDS, at=at)
 
 
 def completed(tocsin: Tocsin, *words: str) -> list[str]:
@@ -102,6 +104,19 @@ def test_entries_types_and_options_are_offered(tocsin: Tocsin, store: SqlStore) 
     assert completed(tocsin, "target", "create", "t1", "--type", "no", "--set", "u") == []
 
 
+def test_rules_on_fields_are_offered_as_they_were_seen(tocsin: Tocsin, store: SqlStore) -> None:
+    """notifications 13."""
+    store.keep_events([an_event(message_id=f"m-{n}", host=host) for n, host in enumerate("aabc")])
+    create = ("matcher", "create", "m1", "--match-field")
+
+    assert completed(tocsin, *create, "") == ["exact:", "regex:"]
+    assert completed(tocsin, *create, "regex:traits.") == ["regex:traits.host="]
+    assert completed(tocsin, *create, "exact:hos") == ["exact:host="]
+    assert completed(tocsin, *create, "exact:host=") == [f"exact:host={n}" for n in "abc"]
+    assert completed(tocsin, *create, "exact:host=a,") == [f"exact:host=a,{n}" for n in "abc"]
+    assert completed(tocsin, *create, "exact:severity=cr") == ["exact:severity=critical"]
+
+
 def test_kinds_and_receivers_are_offered(tocsin: Tocsin, store: SqlStore) -> None:
     store.change_entries([Create(TargetEntry("mail-ops", "log"))])
 
@@ -116,7 +131,7 @@ def test_kinds_and_receivers_are_offered(tocsin: Tocsin, store: SqlStore) -> Non
 def test_a_database_that_is_away_offers_nothing(
     tocsin: Tocsin, store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def away(**_: object) -> None:
+    def away(*_: object, **__: object) -> None:
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(store, "search", away)

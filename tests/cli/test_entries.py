@@ -27,7 +27,7 @@ from pipeline.targets.options import TargetSchema, secret, text
 from pipeline.targets.settings import DeliverySettings
 
 from builders import NOON, a_rule, a_transition, an_alarm, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 from store.test_routing_entries import Sealing
 
 
@@ -69,8 +69,8 @@ def store(sqlite_url: str) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, target, group, filter_, matcher, route, alarm)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, target, group, filter_, matcher, route, alarm, at=at)
 
 
 def shown(tocsin: Tocsin, *words: str) -> dict[str, Any]:

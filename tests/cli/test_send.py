@@ -9,11 +9,11 @@ from pipeline.dispatch import FilterEntry, GroupEntry, MatcherEntry, TargetEntry
 from pipeline.store.routing import Create
 from pipeline.store.sql import SqlStore
 
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
+def tocsin(store: SqlStore, at: At) -> Tocsin:
     store.change_entries(
         [
             Create(TargetEntry("one", "log")),
@@ -25,7 +25,7 @@ def tocsin(store: SqlStore) -> Tocsin:
             Create(MatcherEntry("to-one", ("one",), match_field=("exact:host=a",))),
         ]
     )
-    return Tocsin(store, send)
+    return Tocsin(store, send, at=at)
 
 
 def sent_to(store: SqlStore) -> set[str]:

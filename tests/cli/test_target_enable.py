@@ -13,13 +13,13 @@ from pipeline.retry import DeadLetter
 from pipeline.store.sql import SqlStore
 
 from builders import NOON, a_transition, an_alarm, an_event
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 from store.storing import an_attempt
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, status, target)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, status, target, at=at)
 
 
 @pytest.mark.parametrize("receiver", ["hok", "target:hok"])

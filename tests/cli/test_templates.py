@@ -16,14 +16,14 @@ from pipeline.store.sql import SqlStore
 from pipeline.templates import TemplatesSettings
 
 from builders import an_alarm, an_event, an_occurrence
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 CAPTURED = Path(__file__).parents[1] / "data" / "keystone-basic.jsonl"
 
 
 @pytest.fixture
-def tocsin(store: SqlStore, tmp_path: Path) -> Tocsin:
-    tocsin = Tocsin(store, template, kind)
+def tocsin(store: SqlStore, tmp_path: Path, at: At) -> Tocsin:
+    tocsin = Tocsin(store, template, kind, at=at)
     tocsin.application.template_settings = TemplatesSettings(str(tmp_path))
     return tocsin
 

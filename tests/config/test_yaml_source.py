@@ -83,3 +83,23 @@ def test_near_word_is_suggested() -> None:
     assert registry.one_of("strng", ["text", "string"]) == (
         "Use one of text, string. Did you mean 'string'?"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 [1, 1, 1, 1, 1]\n"
+        + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30)),
+        "a: &a [*a]",
+        "a: &a {b: {<<: *a}}",
+    ],
+)
+def test_aliases_that_multiply_without_end_are_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="its aliases make more than 1,000,000 values more"):
+        yaml_source.load(text, "bomb.yaml")
+
+
+def test_aliases_are_good_for_what_is_said_several_times() -> None:
+    text = "x: &x {a: 1}\ny: {<<: *x, b: 2}\nz: [*x, *x]"
+    read = yaml_source.load(text, "x.yaml").value
+    assert (read["y"], read["z"]) == ({"a": 1, "b": 2}, [{"a": 1}] * 2)

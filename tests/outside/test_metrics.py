@@ -10,12 +10,14 @@ import structlog
 from prometheus_client import generate_latest
 
 from pipeline.app import Application
+from pipeline.dispatch import TargetEntry
 from pipeline.listeners.base import Message
 from pipeline.metrics import Metrics
+from pipeline.store.routing import Create
 from pipeline.tracing import Tracing
 from pipeline.worker import Decided
 
-from builders import NOON, an_event, an_occurrence
+from builders import NOON, a_delivery, an_event, an_occurrence
 
 SOURCE = "rabbitmq localhost/ keystone notifications.info"
 
@@ -162,3 +164,19 @@ def test_notifier_counts_the_templates_that_fail(tmp_path: Path, metrics: Metric
 
     file = {"template": f"{tmp_path}/test-body.txt.j2"}
     assert value(metrics, "template_failures_total", **file) == 1
+
+
+def test_notifier_counts_the_users_that_get_no_mail(tmp_path: Path, metrics: Metrics) -> None:
+    """notifications 2."""
+    application = Application(None, {"TOCSIN_DATABASE_URL": f"sqlite:///{tmp_path}/tocsin.sqlite"})
+    try:
+        options = {"server": "mail.invalid", "mailto_user": ["eve"]}
+        application.store.change_entries([Create(TargetEntry("mail", "smtp", options))])
+        application.telling.notifier(metrics, Tracing())
+        application.telling.load()
+        delivery = a_delivery("target:mail")
+        application.telling.targets.for_action(delivery.action).deliver(delivery)
+    finally:
+        application.close()
+
+    assert value(metrics, "mail_users_without_address_total", user="eve") == 1

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.alarms.conditions import glob
 from pipeline.errors import Ambiguous, InvalidValue, NotFound
 from pipeline.event import Event
 from pipeline.store.archive import EventFilter, TraitFilter, matches
 from pipeline.store.sql import SqlStore
 from pipeline.store.sql import archive as archive_module
 
-from builders import NOON, an_event
-from store.storing import Clock
+from builders import NOON, an_alarm, an_event
+from store.storing import Clock, fire
 
 CREATED, DELETED = "compute.instance.create.end", "compute.instance.delete.end"
 
@@ -259,6 +260,42 @@ def test_a_search_finds_what_a_plain_reading_finds(
             for name, small in (("_FEW", 1), ("_SMALLEST_PAGE", 2), ("_LARGEST_PAGE", 3)):
                 patch.setattr(archive_module, name, small)
         agree(store, kept, filters, size)
+
+
+GLOBS = st.lists(st.sampled_from(["*", "a.*", "a.b", "[!a]*", "?", "b" * 300]), max_size=3)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(kept=EVENTS, globs=GLOBS, wanted=FILTERS, page=st.sampled_from([1, 2, 2_000]))
+def test_all_come_in_order_a_page_at_a_time(
+    store: SqlStore, kept: list[Event], globs: list[str], wanted: EventFilter, page: int
+) -> None:
+    empty(store)
+    store.keep_events(kept)
+    expected = [
+        event
+        for event in kept
+        if matches(wanted, event) and any(glob(each)(event.event_type) for each in globs)
+    ]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive_module, "_LARGEST_PAGE", page)
+        found = list(store.events_in_order(wanted, globs))
+
+    assert sorted(e.message_id for e in found) == sorted(e.message_id for e in expected)
+    assert [e.generated for e in found] == sorted(e.generated for e in found)
+
+
+def test_when_an_event_fired_an_alarm_is_known(store: SqlStore, clock: Clock) -> None:
+    alarm, event = store.create(an_alarm()), an_event()
+    assert store.fired_at(alarm.alarm_id, event.message_id) is None
+    assert fire(store, alarm, event, at=clock.now)
+    assert store.fired_at(alarm.alarm_id, event.message_id) == clock.now
+    assert store.fired_at(alarm.alarm_id, "another") is None
 
 
 def agree(store: SqlStore, kept: list[Event], filters: Sequence[EventFilter], size: Any) -> None:

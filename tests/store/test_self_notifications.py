@@ -20,7 +20,7 @@ from pipeline.store.base import Publication
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
-from builders import NOON, a_transition, an_alarm, an_event, an_id
+from builders import NOON, a_caller, a_transition, an_alarm, an_event, an_id
 from store.storing import LEASE, Clock, fire
 from waiting import eventually, running
 
@@ -41,12 +41,19 @@ def waiting(store: SqlStore, publisher: str = "test://") -> list[Event]:
 
 
 def test_every_change_is_told_with_aodhs_payload(store: SqlStore, clock: Clock) -> None:
-    alarm = store.create(an_alarm(project_id="p-1", severity=Severity.CRITICAL), "u-1")
+    alarm = store.create(
+        an_alarm(project_id="p-1", severity=Severity.CRITICAL), a_caller("u-1", project_id="p-1")
+    )
     clock.now += timedelta(seconds=1)
-    store.update(replace(alarm, severity=Severity.LOW, timestamp=clock.now), "u-1")
-    store.set_state(alarm.alarm_id, State.OK, NOON + timedelta(seconds=2), "u-1")
+    store.update(
+        replace(alarm, severity=Severity.LOW, timestamp=clock.now),
+        a_caller("u-1", project_id="p-1"),
+    )
+    store.set_state(
+        alarm.alarm_id, State.OK, NOON + timedelta(seconds=2), a_caller("u-1", project_id="p-1")
+    )
     clock.now += timedelta(seconds=3)
-    store.delete(alarm.alarm_id, "u-1")
+    store.delete(alarm.alarm_id, a_caller("u-1", project_id="p-1"))
 
     created, changed, moved, deleted = events = waiting(store)
 

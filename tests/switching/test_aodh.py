@@ -18,7 +18,7 @@ from pipeline.store.sql import SqlStore
 from pipeline.switching import aodh
 
 from builders import NOON
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 from ports import lasting_port
 from switching.aodh_server import an_alarm, real, recorded
 
@@ -48,8 +48,8 @@ def serve(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Serve]:
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, import_)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, import_, at=at)
 
 
 @pytest.fixture
@@ -167,3 +167,18 @@ def test_address_that_says_nothing_is_told(
         said = tocsin.fails("import", "aodh", "--url", url)
 
     assert f"{url}/v2/alarms did not answer in time" in said
+
+
+def test_a_composite_alarm_of_metrics_is_listed_with_what_it_needs(
+    tocsin: Tocsin, store: SqlStore
+) -> None:
+    """alarms 5, 6: all that Aodh has in composite alarms needs a metrics database."""
+    threshold = {"type": "gnocchi_resources_threshold", "metric": "cpu_util", "threshold": 0.8}
+    rule = {"or": [threshold, {"and": [threshold]}]}
+    alarm = an_alarm(1, "p1", type="composite", composite_rule=rule) | {"event_rule": None}
+    with recorded([alarm]) as url:
+        result = tocsin.run("import", "aodh", "--url", url, *ADMIN)
+    assert result.exit_code == 0, result.stderr
+    assert store.counts().alarms == 0
+    needs = "Rules of type gnocchi_resources_threshold need a metrics database."
+    assert f"not carried over: {needs}" in result.stderr

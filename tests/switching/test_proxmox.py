@@ -16,7 +16,7 @@ from pipeline.secrets import KeyFile, KeyFileSealer
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
 
-from cli.application import Tocsin
+from cli.application import At, Tocsin
 
 
 def b64(text: str) -> str:
@@ -98,8 +98,8 @@ def store(sqlite_url: str, tmp_path: Path) -> Iterator[SqlStore]:
 
 
 @pytest.fixture
-def tocsin(store: SqlStore) -> Tocsin:
-    return Tocsin(store, import_)
+def tocsin(store: SqlStore, at: At) -> Tocsin:
+    return Tocsin(store, import_, at=at)
 
 
 @pytest.fixture

@@ -79,6 +79,15 @@ def test_an_alarm_is_told_with_states_traits_and_reason() -> None:
     assert "#9f1239" in rendered.html
 
 
+def test_a_composite_alarm_that_a_person_caused_is_told_without_an_event() -> None:
+    """alarms 5"""
+    cause = {"type": "composite", "composition_form": "(rule1)", "causative_rules": {}}
+    told = a_notification(alarm_name="no way out", reason="(rule1) did it.", reason_data=cause)
+    rendered = Templates().render(told)
+    assert "has changed from" in rendered.text
+    assert "(rule1) did it." in rendered.text
+
+
 @pytest.mark.parametrize("kind", [kind.id for kind in BUILTIN if kind.extra_fields])
 def test_a_field_that_comes_along_is_told_too(kind: str) -> None:
     fields = {**kinds_in(None).find(kind).example_fields, "room_no": "B 12"}

@@ -12,15 +12,16 @@ from pipeline.alarms.filters import filters_of, sort_of
 from pipeline.api.v1.blueprint import Blueprint, desk
 from pipeline.api.v1.schemas import (
     AlarmOut,
+    AlarmsIn,
     HistoryOut,
     NamesOut,
     PageQuery,
     StateDocument,
     about,
+    loaded,
     page_of,
 )
 from pipeline.desk import Document, Page
-from pipeline.errors import InvalidValue
 
 
 class _HistoryQuery(PageQuery):
@@ -103,10 +104,7 @@ def _add_alarms(alarms: Blueprint) -> None:
     )
     def create_alarms(body: Mapping[str, Any]) -> Page:
         """Make several alarms, all of them or none"""
-        given = body.get("alarms")
-        if not isinstance(given, list):
-            raise InvalidValue("alarms: a list of alarms is needed here.", "alarms")
-        return Page(desk().alarms.create_many(given))
+        return Page(desk().alarms.create_many(loaded(AlarmsIn, body)["alarms"]))
 
 
 def _add_one_alarm(alarms: Blueprint) -> None:

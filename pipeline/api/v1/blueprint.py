@@ -10,6 +10,7 @@ returns a document, a page, or None for 204.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -28,13 +29,11 @@ from pipeline.desk import LocalDesk, Page
 View = Callable[..., Any]
 _PART_OF_PATH = re.compile(r"<(?:\w+:)?(\w+)>")
 _OK, _CREATED, _NO_CONTENT = 200, 201, 204
-_IF_MATCH = {
-    "name": "If-Match",
-    "in": "header",
-    "required": False,
-    "schema": {"type": "string"},
-    "description": "The digest that the change was made from, in quotes; 412 if it has changed.",
-}
+IF_MATCH = "x-if-match"
+"""Says of an operation that it takes that header: `description` describes it, as parameters of
+flask-smorest's own would be lost beside one that is said here."""
+_WEAK = "W/"
+"""No digest is this: a weak tag, of which there are none here, matches nothing."""
 _ETAG = {"ETag": {"schema": {"type": "string"}, "description": "The digest, in quotes."}}
 
 
@@ -60,13 +59,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         body: str = "",
         query: type[Schema] | None = None,
         digest: bool = False,
+        kind: str = "",
     ) -> Callable[[View], View]:
-        """Declare an operation; `permission` is what the desk will ask for."""
+        """Declare an operation; `permission` is what the desk will ask for.
+
+        The view's name is its `operationId`, and the docstring describes it; `kind` is added to
+        the one, and stands for `{kind}` in the other.
+        """
         status = status or (_OK if gives else _NO_CONTENT)
 
         def decorate(view: View) -> View:
             wrapped = _answering(view, status, body=bool(body), digest=digest)
             wrapped = _described(self, wrapped, permission, gives, status, body, digest, rule)
+            name = "_".join(filter(None, (view.__name__.rstrip("_"), kind)))
+            wrapped = self.doc(operationId=name)(wrapped)
+            wrapped.__doc__ = (view.__doc__ or "").replace("{kind}", kind)
             if query is not None:
                 wrapped = self.arguments(query, location="query", as_kwargs=False)(wrapped)
             self.route(rule, methods=[method])(wrapped)
@@ -121,7 +128,7 @@ def _described(
             "content": {"application/json": {"schema": schema}},
         }
     if digest:
-        described["parameters"] = [_IF_MATCH]
+        described[IF_MATCH] = True
     view = blueprint.doc(**described)(view)
     shown = {"schema": gives} if gives else {}
     headers = _ETAG if digest else None
@@ -136,7 +143,8 @@ def _described(
 
 def _problems(rule: str, body: str, digest: bool) -> list[int]:
     found = [400, 401, 403, 429, 503]
-    found += [404] if _PART_OF_PATH.search(rule) else []
+    # A body may name what is not there as well.
+    found += [404] if body or _PART_OF_PATH.search(rule) else []
     found += [409, 413, 415] if body else []
     found += [409, 412] if digest else []
     return sorted(set(found))
@@ -147,12 +155,16 @@ def sent_object() -> Mapping[str, Any]:
     if not request.is_json:
         raise UnsupportedMediaType("send JSON, with Content-Type: application/json.")
     try:
-        sent = request.get_json()
-    except BadRequest as error:
+        sent = json.loads(request.get_data(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
         raise BadRequest("the body is no JSON. Send an object with named fields.") from error
     if not isinstance(sent, dict):
         raise BadRequest("the body is no object. Send one with named fields: {…}.")
     return sent
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def _if_match() -> str | None:
@@ -160,7 +172,7 @@ def _if_match() -> str | None:
     tags = request.if_match
     if not tags or tags.star_tag:
         return None
-    found: str = next(iter(tags))
+    found: str = next(iter(tags), _WEAK)
     return found
 
 

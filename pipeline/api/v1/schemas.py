@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import INCLUDE, RAISE, Schema, fields, validate
+from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validate
 
 from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
+from pipeline.alarms.schema import flat
 from pipeline.api.quota_documents import QuotasDocument
 from pipeline.desk.base import MOST_AT_ONCE
+from pipeline.errors import InvalidValue
 from pipeline.targets import check_action
 
 _DEFAULT_LIMIT = 100
@@ -41,6 +43,16 @@ class PageQuery(Schema):
     )
 
 
+class ProblemErrorSchema(Schema):
+    """One thing that is wrong; of documents that were sent with the place."""
+
+    field = fields.String(required=True, **about("The way to it: `event_rule.query.0.value`."))
+    detail = fields.String(required=True)
+    file = fields.String(**about("The name of the file that it stands in."))
+    line = fields.Integer(allow_none=True)
+    column = fields.Integer(allow_none=True)
+
+
 class ProblemSchema(Schema):
     """An error (RFC 9457): what is wrong, in which field, and how to mend it."""
 
@@ -49,7 +61,7 @@ class ProblemSchema(Schema):
     status = fields.Integer(required=True)
     detail = fields.String(required=True)
     request_id = fields.String(required=True, **about("Stands beside the error in the log."))
-    errors = fields.List(fields.Dict(keys=fields.String(), values=fields.String()))
+    errors = fields.List(fields.Nested(ProblemErrorSchema))
 
 
 class AlarmOut(Schema):
@@ -118,17 +130,6 @@ class EntryOut(Schema):
     digest = fields.String(required=True, **about("Changes with every change of it."))
 
 
-class EntryIn(Schema):
-    """The properties of a target, group, filter or matcher, by Proxmox's names."""
-
-    class Meta:
-        unknown = INCLUDE
-
-    name = fields.String()
-    comment = fields.String()
-    disable = fields.Boolean()
-
-
 class CapabilitiesOut(Schema):
     """What Aodh's API can do here."""
 
@@ -144,14 +145,26 @@ def page_of(schema: type[Schema], name: str) -> type[Schema]:
             required=True, allow_none=True, **about("The path of the page that follows, or null.")
         ),
     }
-    return Schema.from_dict(members, name=name)
+    made = Schema.from_dict(members, name=name)
+    made.__doc__ = "A part of a list."
+    return made
+
+
+def loaded(schema: type[Schema], body: Mapping[str, Any]) -> dict[str, Any]:
+    """What was sent, as the schema loads it. Raises `InvalidValue` with all that is wrong."""
+    try:
+        found: dict[str, Any] = schema().load(dict(body))
+    except ValidationError as error:
+        messages = error.messages_dict
+        said = [f"{name}: {text}" if name else text for name, text in flat(messages)]
+        raise InvalidValue("; ".join(said), None, messages) from error
+    return found
 
 
 COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "Problem": ProblemSchema,
     "AlarmIn": AlarmSchema(check_action, -1),
     "AlarmsIn": AlarmsIn,
-    "EntryIn": EntryIn,
     "QuotasIn": QuotasDocument,
     "State": StateDocument,
 }

@@ -25,6 +25,7 @@ from pipeline.store.sql.deliveries import SqlDeliveries
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
+from pipeline.store.sql.part import Plan
 from pipeline.store.sql.publications import SqlPublications
 from pipeline.store.sql.quotas import SqlQuotas
 from pipeline.store.sql.retention import SqlRetention
@@ -90,11 +91,13 @@ class SqlStore(
         new_id: Callable[[], str] = new_id,
         told: Sequence[str] = (),
         sealer: Sealer | None = None,
+        plan: Plan | None = None,
     ) -> SqlStore:
         """Connect, and make or upgrade the tables.
 
         `told` are the publishers (URLs) that are told what becomes of alarms (alarms 25);
-        `sealer` keeps the secrets of targets, and without one there can be none.
+        `sealer` keeps the secrets of targets, and without one there can be none. `plan` says where
+        the transitions go that people's changes cause; without one, to the alarms' own actions.
 
         Raises `InvalidValue` for a URL that cannot be used and for tables that are newer than
         this program, `StoreUnavailable` when the database does not answer.
@@ -105,7 +108,7 @@ class SqlStore(
         except BaseException:
             database.close()
             raise
-        return cls(database, clock, new_id, told, sealer)
+        return cls(database, clock, new_id, told, sealer, plan)
 
     @property
     def name(self) -> str:

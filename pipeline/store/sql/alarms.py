@@ -1,8 +1,8 @@
 """Alarms: what people do to them, and how workers follow.
 
-Every change locks its alarm and then takes the next revision, which locks the one row that holds
-it: revisions are committed in their order, so a worker that has seen one has seen all before it. A
-firing is no change in this sense: it takes no revision, so workers do not queue for the row.
+Every change takes the next revision, which locks the one row that holds it: revisions are
+committed in their order, so a worker that has seen one has seen all before it. A firing is no
+change in this sense: it takes no revision, so workers do not queue for the row.
 """
 
 from __future__ import annotations
@@ -13,31 +13,33 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, insert, select, true, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, select, true, update
 
 from pipeline.access import LOCAL, Caller
-from pipeline.alarms.alarm import Alarm, State
-from pipeline.errors import Ambiguous, Conflict, InvalidValue, NotFound
+from pipeline.alarms.alarm import COMPOSITE, Alarm, State
+from pipeline.alarms.composition import set_by_hand
+from pipeline.errors import Ambiguous, Conflict, NotFound
 from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
-from pipeline.store.documents import KEY_LENGTH, storable_key, to_json
 from pipeline.store.quotas import QuotaDefaults
-from pipeline.store.rows import alarm_difference, alarm_document, alarm_from, alarm_row
-from pipeline.store.sql.bulk import among, execute_given, insert_all
-from pipeline.store.sql.marks import ALARM, forget_applied
+from pipeline.store.rows import alarm_difference, alarm_from
+from pipeline.store.rules import leaf_states_text
+from pipeline.store.sql.changing import Change, SqlChanges, check_ids, of_alarm
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.quotas import check_quotas
-from pipeline.store.sql.revisions import Revision, is_present, next_revision, present_revision
-from pipeline.store.sql.telling import tell
+from pipeline.store.sql.revisions import (
+    Revision,
+    hold_revision,
+    is_present,
+    next_revision,
+    present_revision,
+)
 
 _alarm, _deleted, _history = schema.alarm, schema.deleted_alarm, schema.alarm_history
 
-_PUBLISHER_ID = "tocsin.api"
 _MANUALLY = "Manually set via API"
 _NAMED_AT_MOST = 10
 _CREATED_AT_A_TIME = 1_000
-KEPT_BY_UPDATE = ("state", "state_timestamp", "state_reason", "evaluate_timestamp")
 
 
 class SqlAlarmSource(Part):
@@ -79,7 +81,7 @@ class SqlAlarmSource(Part):
             )
 
 
-class SqlAlarms(Part):
+class SqlAlarms(SqlChanges):
     """`store.base.Alarms`, but for `search`."""
 
     def create(
@@ -92,9 +94,15 @@ class SqlAlarms(Part):
         """
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
-            self._insert(connection, [alarm], revision, by)
+            if alarm.type != COMPOSITE:
+                self._insert(connection, [alarm], revision, by)
+            else:
+                held = self._hold(connection, Change(created=[alarm]))
+                self._carry_out(connection, held, revision, by)
             check_quotas(connection, [owner(alarm)], quotas)
-        return replace(alarm, revision=revision)
+            if alarm.type != COMPOSITE:
+                return replace(alarm, revision=revision)
+            return _only(connection, select(_alarm), alarm.alarm_id)
 
     def create_many(
         self, alarms: Iterable[Alarm], by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None
@@ -105,12 +113,19 @@ class SqlAlarms(Part):
         """
         remaining, created = iter(alarms), 0
         owners: set[tuple[str, str]] = set()
+        composites: list[Alarm] = []
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
             while portion := list(islice(remaining, _CREATED_AT_A_TIME)):
-                self._insert(connection, portion, revision, by)
+                composites += [alarm for alarm in portion if alarm.type == COMPOSITE]
+                others = [alarm for alarm in portion if alarm.type != COMPOSITE]
+                self._insert(connection, others, revision, by)
                 created += len(portion)
                 owners.update(map(owner, portion))
+            # Last: they may refer to any of the others.
+            if composites:
+                held = self._hold(connection, Change(created=composites))
+                self._carry_out(connection, held, revision, by)
             check_quotas(connection, sorted(owners), quotas)
         return created
 
@@ -157,42 +172,55 @@ class SqlAlarms(Part):
         `with_state`. With `if_revision` only if nobody has changed the alarm since; else raises
         `Conflict`. Raises `OverQuota` as `create`.
         """
-        _check_ids(alarm)
+        check_ids(alarm)
         with self._database.write() as connection:
-            before = locked(connection, alarm.alarm_id)
+            hold_revision(connection, Revision.ALARMS)
+            held = self._hold(connection, Change(updated=[alarm]))
+            ((before, after),) = held.updated
             _check_unchanged(before, if_revision)
-            after = replace(alarm, **{name: getattr(before, name) for name in KEPT_BY_UPDATE})
             if with_state and alarm.state is not before.state:
-                at, state = alarm.timestamp, alarm.state
-                after = replace(after, state=state, state_timestamp=at, state_reason=_MANUALLY)
+                after = _set_by_hand(after, alarm.state, alarm.timestamp)
+                held = replace(held, updated=[(before, after)])
             if not alarm_difference(before, after):
                 return before
             revision = next_revision(connection, Revision.ALARMS)
-            self._replace(connection, before, after, revision, by)
+            self._carry_out(connection, held, revision, by)
             if owner(before) != owner(after):
                 check_quotas(connection, [owner(after)], quotas)
-        return replace(after, revision=revision)
+            if after.state is not before.state:
+                _, referenced = self._hold_one(connection, alarm.alarm_id)
+                if referenced:
+                    changed = {alarm.alarm_id: after.state}
+                    self._evaluate(connection, alarm.timestamp, changed=changed)
+            return _only(connection, select(_alarm), alarm.alarm_id)
 
     def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
-        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` as `update`."""
+        """Delete; history type `deletion` stays. Raises `NotFound`, and `Conflict` for an alarm
+        that a composite one refers to, and as `update`."""
         with self._database.write() as connection:
-            alarm = locked(connection, alarm_id)
-            _check_unchanged(alarm, if_revision)
             revision = next_revision(connection, Revision.ALARMS)
-            self._remove(connection, alarm, revision, by)
+            gone = _only(connection, select(_alarm), alarm_id)
+            _check_unchanged(gone, if_revision)
+            held = self._hold(connection, Change(deleted=[gone]))
+            self._carry_out(connection, held, revision, by)
 
     def set_state(self, alarm_id: str, state: State, at: datetime, by: Caller = LOCAL) -> Alarm:
-        """Set the state by hand: reason "Manually set via API", history `state transition`."""
+        """Set the state by hand: reason "Manually set via API", history `state transition`.
+
+        Composite alarms that refer to it are evaluated.
+        """
         with self._database.write() as connection:
-            before = locked(connection, alarm_id)
             revision = next_revision(connection, Revision.ALARMS)
+            before, referenced = self._hold_one(connection, alarm_id)
             change = {"state": state.value, "state_reason": _MANUALLY}
             values = {**change, "state_timestamp": at, "revision": revision}
-            connection.execute(_of(update(_alarm), alarm_id).values(values))
+            if before.type == COMPOSITE:
+                values["leaf_states"] = leaf_states_text(set_by_hand(before, state))
+            connection.execute(of_alarm(update(_alarm), alarm_id).values(values))
             self._record(connection, "state transition", [(before, change)], by, at)
-        return replace(
-            before, state=state, state_reason=_MANUALLY, state_timestamp=at, revision=revision
-        )
+            if referenced and state is not before.state:
+                self._evaluate(connection, at, changed={alarm_id: state})
+            return _only(connection, select(_alarm), alarm_id)
 
     def history(self, alarm_id: str, limit: int | None = None) -> list[HistoryEntry]:
         """The alarm's history, newest first; also of a deleted alarm."""
@@ -205,89 +233,23 @@ class SqlAlarms(Part):
         with self._database.read() as connection:
             return [_history_entry(row) for row in connection.execute(statement)]
 
-    def _insert(
-        self, connection: Connection, alarms: list[Alarm], revision: int, by: Caller
-    ) -> None:
-        for alarm in alarms:
-            _check_ids(alarm)
-        ids = [alarm.alarm_id for alarm in alarms]
-        try:
-            insert_all(connection, _alarm, [alarm_row(alarm, revision) for alarm in alarms])
-        except IntegrityError as error:
-            which = f"the id {ids[0]}" if len(ids) == 1 else "one of these ids"
-            raise InvalidValue(f"there is already an alarm with {which}", "alarm_id") from error
-        # One that was deleted and comes back is no longer deleted for those who follow.
-        key = _deleted.c.alarm_id
-        back = delete(_deleted).where(among(connection, key))
-        execute_given(connection, back, [key], [(alarm_id,) for alarm_id in ids])
-        changes = [(alarm, alarm_document(alarm)) for alarm in alarms]
-        self._record(connection, "creation", changes, by)
-
-    def _replace(
-        self, connection: Connection, before: Alarm, after: Alarm, revision: int, by: Caller
-    ) -> None:
-        """Put the one that is locked in the place of another, if anything of it changes."""
-        if change := alarm_difference(before, after):
-            row = alarm_row(after, revision)
-            connection.execute(_of(update(_alarm), after.alarm_id).values(row))
-            self._record(connection, "rule change", [(after, change)], by)
-
-    def _remove(self, connection: Connection, alarm: Alarm, revision: int, by: Caller) -> None:
-        """Delete an alarm that is locked."""
-        connection.execute(_of(delete(_alarm), alarm.alarm_id))
-        now = self._clock()
-        gone = {"alarm_id": alarm.alarm_id, "revision": revision, "deleted_at": now}
-        connection.execute(insert(_deleted).values(gone))
-        change = {"state": alarm.state.value}
-        self._record(connection, "deletion", [(alarm, change)], by, now)
-        forget_applied(connection, ALARM, [alarm.alarm_id])
-
-    def _record(
-        self,
-        connection: Connection,
-        type: str,
-        changes: list[tuple[Alarm, dict[str, Any]]],
-        by: Caller,
-        at: datetime | None = None,
-    ) -> None:
-        """Write a line of history for each change; `at` the alarm's own timestamp if not said."""
-        rows = [
-            {
-                "event_id": self._new_id(),
-                "alarm_id": alarm.alarm_id,
-                "type": type,
-                "detail": to_json(change),
-                "severity": alarm.severity.value,
-                "project_id": by.project_id,
-                "user_id": by.user_id,
-                "on_behalf_of": alarm.project_id,
-                "timestamp": at or alarm.timestamp,
-            }
-            for alarm, change in changes
-        ]
-        insert_all(connection, _history, rows)
-        tell(connection, self._told, rows, _PUBLISHER_ID, self._clock(), self._new_id)
-
 
 def owner(alarm: Alarm) -> tuple[str, str]:
     """Whose quotas it counts for: the user's and the project's."""
     return alarm.user_id, alarm.project_id
 
 
-def locked(connection: Connection, alarm_id: str) -> Alarm:
-    """The alarm, held against change until the transaction ends."""
-    return _only(connection, select(_alarm).with_for_update(), alarm_id)
+def _set_by_hand(alarm: Alarm, state: State, at: datetime) -> Alarm:
+    """The alarm in a state that a person gave it."""
+    put = replace(alarm, state=state, state_timestamp=at, state_reason=_MANUALLY)
+    return set_by_hand(put, state) if alarm.type == COMPOSITE else put
 
 
 def _only(connection: Connection, statement: Any, alarm_id: str) -> Alarm:
-    row = connection.execute(_of(statement, alarm_id)).first()
+    row = connection.execute(of_alarm(statement, alarm_id)).first()
     if row is None:
         raise NotFound(f"Alarm {alarm_id} not found")
     return alarm_from(row)
-
-
-def _of(statement: Any, alarm_id: str) -> Any:
-    return statement.where(_alarm.c.alarm_id == alarm_id)
 
 
 def _check_unchanged(alarm: Alarm, if_revision: int | None) -> None:
@@ -296,15 +258,6 @@ def _check_unchanged(alarm: Alarm, if_revision: int | None) -> None:
             f"alarm {alarm.alarm_id} was changed meanwhile. Look at it again, and change that.",
             "digest",
         )
-
-
-def _check_ids(alarm: Alarm) -> None:
-    """Ids are looked up by index, so they are stored as they are or not at all."""
-    for field in ("alarm_id", "project_id", "user_id"):
-        value = getattr(alarm, field)
-        if value != storable_key(value):
-            message = f"{field} must be at most {KEY_LENGTH} characters, without U+0000"
-            raise InvalidValue(message, field)
 
 
 def _history_entry(row: Any) -> HistoryEntry:

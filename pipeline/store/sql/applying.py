@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -14,7 +13,8 @@ from pipeline.errors import Conflict
 from pipeline.store import schema
 from pipeline.store.applying import Present, Wanted
 from pipeline.store.rows import alarm_from
-from pipeline.store.sql.alarms import KEPT_BY_UPDATE, SqlAlarms, locked
+from pipeline.store.sql.alarms import SqlAlarms
+from pipeline.store.sql.changing import Change, Held
 from pipeline.store.sql.marks import ALARM, applied_by, mark_applied
 from pipeline.store.sql.revisions import Revision, next_revision
 from pipeline.store.sql.routing import SqlRouting
@@ -49,26 +49,18 @@ class SqlApplying(SqlAlarms, SqlRouting):
             mark_applied(connection, wanted.owner, wanted.marks)
 
     def _apply_alarms(self, connection: Connection, wanted: Wanted, by: Caller) -> None:
-        # Locked in one order, and before the revision is taken, as every change does.
-        changed = sorted([*wanted.updated, *wanted.deleted], key=lambda alarm: alarm.alarm_id)
-        before = {each.alarm_id: _as_it_was_read(connection, each) for each in changed}
         revision = next_revision(connection, Revision.ALARMS)
-        for alarm in wanted.updated:
-            present = before[alarm.alarm_id]
-            kept = {name: getattr(present, name) for name in KEPT_BY_UPDATE}
-            self._replace(connection, present, replace(alarm, **kept), revision, by)
-        for alarm in wanted.deleted:
-            self._remove(connection, before[alarm.alarm_id], revision, by)
-        for start in range(0, len(wanted.created), _AT_A_TIME):
-            some = list(wanted.created[start : start + _AT_A_TIME])
-            self._insert(connection, some, revision, by)
+        change = Change(wanted.created, wanted.updated, wanted.deleted)
+        held = self._hold(connection, change)
+        for present, read in zip(_before(held), (*wanted.updated, *wanted.deleted), strict=True):
+            if present.revision != read.revision:
+                message = f"alarm {present.name!r} has been changed meanwhile. Apply again."
+                raise Conflict(message)
+        self._carry_out(connection, held, revision, by)
 
 
-def _as_it_was_read(connection: Connection, alarm: Alarm) -> Alarm:
-    present = locked(connection, alarm.alarm_id)
-    if present.revision != alarm.revision:
-        raise Conflict(f"alarm {present.name!r} has been changed meanwhile. Apply again.")
-    return present
+def _before(held: Held) -> list[Alarm]:
+    return [*(before for before, _ in held.updated), *held.deleted]
 
 
 def _chosen(connection: Connection, column: Any, values: Collection[str]) -> dict[str, Alarm]:

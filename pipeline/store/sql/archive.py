@@ -12,7 +12,7 @@ too, then those that all conditions have in common. The documents decide.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import itemgetter
@@ -49,6 +49,7 @@ _FEW = 1_000
 _SMALLEST_PAGE, _LARGEST_PAGE = 100, 2_000
 _ONE_BY_ONE = 100
 _NEWEST_FIRST = (_event.generated.desc(), _event.sequence.desc())
+_OLDEST_FIRST = (_event.generated, _event.sequence)
 
 _Place = tuple[datetime, int]
 """(generated, sequence): where an event stands in the order."""
@@ -99,6 +100,23 @@ class SqlArchive(Part):
                     break
         return found
 
+    def events_in_order(self, wanted: EventFilter, types: Collection[str]) -> Iterator[Event]:
+        """All events that are wanted and of one of these types, the first generated first."""
+        after = None
+        while True:
+            with self._database.read() as connection:
+                _walk_indexes(connection)
+                page = _page_in_order(connection, wanted, types, after).limit(_LARGEST_PAGE)
+                places = connection.execute(page).all()
+                found = list(_read(connection, places, _OLDEST_FIRST))
+            # Outside of the transaction: whoever looks at them may take long.
+            for event in found:
+                if matches(wanted, event) and any(glob(each)(event.event_type) for each in types):
+                    yield event
+            if len(places) < _LARGEST_PAGE:
+                return
+            after = places[-1].generated, places[-1].sequence
+
     def archived_event(self, message_id: str) -> tuple[Event, datetime]:
         """One event, and when it was kept; a unique beginning of its id is enough."""
         key = storable_key(message_id)
@@ -112,6 +130,13 @@ class SqlArchive(Part):
             message = f"more than one event's id starts with '{message_id}'"
             raise Ambiguous(f"{message}. Use more of it")
         return Event.from_dict(from_json(rows[0].document)), rows[0].received_at
+
+    def fired_at(self, alarm_id: str, message_id: str) -> datetime | None:
+        """When the event fired the alarm; None if it did not, or firings are kept less long."""
+        firing, key = schema.firing.c, storable_key(message_id)
+        of_both = (firing.alarm_id == storable_key(alarm_id), firing.message_id == key)
+        with self._database.read() as connection:
+            return connection.scalar(select(firing.fired_at).where(*of_both))
 
     def event_types(self, wanted: EventFilter) -> Sequence[EventType]:
         """The types of the events, by name. Traits are not looked at."""
@@ -192,11 +217,13 @@ def _walk_indexes(connection: Connection) -> None:
         connection.execute(text("SET LOCAL enable_bitmapscan = off"))
 
 
-def _read(connection: Connection, places: Sequence[Row[Any]]) -> Iterator[Event]:
+def _read(
+    connection: Connection, places: Sequence[Row[Any]], order: Sequence[Any] = _NEWEST_FIRST
+) -> Iterator[Event]:
     for start in range(0, len(places), _LARGEST_PAGE):
         these = [row.sequence for row in places[start : start + _LARGEST_PAGE]]
         documents = select(_event.document).where(_event.sequence.in_(these))
-        for (document,) in connection.execute(documents.order_by(*_NEWEST_FIRST)):
+        for (document,) in connection.execute(documents.order_by(*order)):
             yield Event.from_dict(from_json(document))
 
 
@@ -217,7 +244,8 @@ def _page(
     """
     asked = [_with_trait(trait, wanted, after) for trait in wanted.traits]
     if wanted.event_type.strip("*"):
-        asked.append(_of_types(connection, wanted, after))
+        places = _from_index(_event, wanted, after)
+        asked.append(_of_types(connection, places, [wanted.event_type]))
     if not asked:
         asked = [_Asked([_from_index(_event, wanted, after)])]
     asked = _most_telling(connection, asked)
@@ -225,6 +253,17 @@ def _page(
         asked = next(([each] for each in asked if each.in_order), asked)
     found = _gathered(asked).subquery("place")
     return select(found).order_by(found.c.generated.desc(), found.c.sequence.desc())
+
+
+def _page_in_order(
+    connection: Connection, wanted: EventFilter, types: Collection[str], after: _Place | None
+) -> Select[Any]:
+    """The places of events of these types beyond `after`, the first generated first."""
+    places = _from_index(_event, wanted, after, oldest_first=True)
+    narrow = all(pattern.strip("*") for pattern in types)
+    asked = _of_types(connection, places, types) if narrow else _Asked([places])
+    found = _gathered([asked]).subquery("place")
+    return select(found).order_by(found.c.generated, found.c.sequence)
 
 
 def _most_telling(connection: Connection, asked: list[_Asked]) -> list[_Asked]:
@@ -273,10 +312,9 @@ def _within(low: str, high: str) -> ColumnElement[bool]:
     return _trait.value == low if low == high else and_(_trait.value >= low, _trait.value <= high)
 
 
-def _of_types(connection: Connection, wanted: EventFilter, after: _Place | None) -> _Asked:
-    """Each type's part of the index; all in one where the glob fits very many."""
-    places = _from_index(_event, wanted, after)
-    types = [name for name in _types(connection) if _may_fit(wanted.event_type, name)]
+def _of_types(connection: Connection, places: _Places, patterns: Collection[str]) -> _Asked:
+    """Each type's part of these places; all in one where the globs fit very many."""
+    types = [name for name in _types(connection) if any(_may_fit(each, name) for each in patterns)]
     if not types:
         return _Asked([places.where(false())])
     if len(types) > _ONE_BY_ONE:
@@ -299,13 +337,19 @@ def _types(connection: Connection) -> Iterable[str]:
     return connection.scalars(select(types.c.name).where(types.c.name.is_not(None)))
 
 
-def _from_index(columns: Any, wanted: EventFilter, after: _Place | None) -> _Places:
+def _from_index(
+    columns: Any, wanted: EventFilter, after: _Place | None, *, oldest_first: bool = False
+) -> _Places:
     """Places by an index of `event` or of `event_trait`, which both end with them."""
     generated, sequence = columns.generated, columns.sequence
     conditions = _generated(wanted, generated)
     if after is not None:
         here = tuple_(literal(after[0], generated.type), literal(after[1], sequence.type))
-        conditions += [generated <= after[0], tuple_(generated, sequence) < here]
+        place = tuple_(generated, sequence)
+        if oldest_first:
+            conditions += [generated >= after[0], place > here]
+        else:
+            conditions += [generated <= after[0], place < here]
     return select(generated, sequence).where(*conditions)
 
 

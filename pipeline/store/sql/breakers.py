@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, Executable, delete, select, update
 
 from pipeline.guards import Breaker, BreakerRules, Heard
 from pipeline.guards.breaker import after
@@ -22,10 +23,12 @@ from pipeline.retry import Step
 from pipeline.store import schema
 from pipeline.store.documents import from_json, storable_key, to_json
 from pipeline.store.guards import Closed, Disabled, News, Opened
+from pipeline.store.sql import driven
 from pipeline.store.sql.bulk import among, execute_given, insert_new
 
 _table = schema.receiver_breaker
 _breaker = _table.c
+_NAMES = tuple(column.name for column in _table.columns)
 _FORGOTTEN_AFTER = timedelta(days=30)
 _NEW: Mapping[str, Any] = {
     "lately": "{}",
@@ -42,7 +45,9 @@ Results = Sequence[tuple[Delivery, Attempt, Step]]
 
 def all_breakers(connection: Connection) -> dict[str, Breaker]:
     """The breakers by receiver."""
-    return {row.receiver: _from(row) for row in connection.execute(select(_table))}
+    found = driven.execute(connection, {}, _all)
+    rows = [SimpleNamespace(**dict(zip(_NAMES, row, strict=True))) for row in found]
+    return {row.receiver: _from(row) for row in rows}
 
 
 def settle_breakers(
@@ -107,6 +112,10 @@ def unprobed(connection: Connection, delivery_ids: Collection[str], now: datetim
     """These were given back untried: where one was to probe, another may now."""
     these = _breaker.probe.in_(delivery_ids)
     connection.execute(update(_table).where(these).values(probe="", probe_at=now))
+
+
+def _all(_on_sqlite: bool) -> Executable:
+    return select(_table)
 
 
 def _held(connection: Connection, heard: Mapping[str, Heard], now: datetime) -> dict[str, Breaker]:

@@ -43,11 +43,13 @@ from pipeline.store.documents import KEY_LENGTH
 from pipeline.store.sql import driven, single
 from pipeline.store.sql.driven import Build
 from pipeline.store.sql.written import (
+    Besides,
     Rows,
     Shape,
     Written,
     encoded,
     key_parameter,
+    other_than,
     shape_of,
     table_rows,
     with_parts,
@@ -168,9 +170,11 @@ def select_given(
     keys: Collection[Sequence[Any]],
     *,
     lock: bool = False,
+    besides: Besides | None = None,
 ) -> list[Sequence[Any]]:
     """What is wanted of the rows in which the columns are together one of the keys, in the order
-    of the columns; with `lock`, they are locked in that order and held.
+    of the columns; with `lock`, they are locked in that order and held. Rows in which the column
+    `besides` has the value that it says are passed over.
 
     A portion of the keys after the other, like `execute_given`, but by a statement that is made
     only once.
@@ -178,10 +182,11 @@ def select_given(
     rows: list[Sequence[Any]] = []
     for portion in portions(keys):
         if len(portion) == 1:
-            rows += single.select_one(connection, wanted, columns, portion[0], lock=lock)
+            key = portion[0]
+            rows += single.select_one(connection, wanted, columns, key, lock=lock, besides=besides)
             continue
         given = given_keys(connection, columns, portion)
-        rows += driven.execute(connection, given, _select_given, wanted, columns, lock)
+        rows += driven.execute(connection, given, _select_given, wanted, columns, lock, besides)
     return rows
 
 
@@ -190,9 +195,10 @@ def _select_given(
     wanted: FromClause | tuple[Column[Any], ...],
     columns: tuple[Column[Any], ...],
     lock: bool,
+    besides: Besides | None,
 ) -> Executable:
     what = wanted if isinstance(wanted, tuple) else (wanted,)
-    these = select(*what).where(among_given(on_sqlite, columns))
+    these = select(*what).where(among_given(on_sqlite, columns), *other_than(besides))
     return these.order_by(*columns).with_for_update() if lock else these
 
 

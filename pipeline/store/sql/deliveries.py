@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, delete, exists, select, update
 
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery
+from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery, Notification
 from pipeline.store import schema
 from pipeline.store.base import DeliveryRecord
-from pipeline.store.rows import attempt_from
+from pipeline.store.rows import attempt_from, notification_from
 from pipeline.store.sql.arrivals import announce_deliveries
 from pipeline.store.sql.bulk import among, execute_given
 from pipeline.store.sql.disabled import disabled_reasons, enable
@@ -95,6 +95,14 @@ class SqlDeliveries(Part):
             attempts = connection.execute(of_delivery.order_by(_attempt.number)).all()
         told = delivery_from(row, row.lease, disabled)
         return _record(row), told, [attempt_from(row) for row in attempts]
+
+    def told_lately(self, limit: int) -> list[Notification]:
+        """What was told last, by the newest so many deliveries."""
+        newest = select(_delivery.notification_id).order_by(_delivery.created_at.desc())
+        lately = _notification.notification_id.in_(newest.limit(limit))
+        with self._database.read() as connection:
+            rows = connection.execute(select(schema.notification).where(lately)).all()
+        return [notification_from(row) for row in rows]
 
     def replay_dead(
         self,

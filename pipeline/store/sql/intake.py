@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from pipeline.alarms.alarm import Alarm, Transition
+from pipeline.alarms.composites import Composites
 from pipeline.dispatch import is_guarded, receiver
 from pipeline.event import Event
 from pipeline.notification import Notification
@@ -22,9 +23,11 @@ from pipeline.self_notification import is_self_notification
 from pipeline.store import schema
 from pipeline.store.base import Publication, RejectedEvent, Transaction
 from pipeline.store.documents import storable_key, to_json
-from pipeline.store.rows import alarm_from, occurrence_row, publication_row, rejected_row
+from pipeline.store.rows import occurrence_row, publication_row, rejected_row
+from pipeline.store.rules import leaf_states_text
 from pipeline.store.sql.arrivals import announcement
 from pipeline.store.sql.bulk import insert_new, select_given, write_all
+from pipeline.store.sql.composites import held_composites, lock_others
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.telling import tell
 from pipeline.store.sql.written import Written
@@ -57,13 +60,25 @@ class SqlTransaction:
         self._told = told
         self._clock = clock
         self._new_id = new_id
+        self._referenced: set[str] = set()
 
     def lock_alarms(self, alarm_ids: Collection[str]) -> dict[str, Alarm]:
-        """The alarms as they now stand, held until the end; locked in one order by everybody."""
-        ids = [(alarm_id,) for alarm_id in sorted(alarm_ids)]
-        key = (_alarm.c.alarm_id,)
-        rows = select_given(self._connection, _alarm, key, ids, lock=True)
-        return {alarm.alarm_id: alarm for alarm in map(alarm_from, rows)}
+        """The alarms as they now stand, held until the end; composite ones are left out.
+
+        Locked in one order by everybody, which `sql.composites` tells.
+        """
+        alarms, referenced = lock_others(self._connection, alarm_ids)
+        self._referenced |= referenced
+        return alarms
+
+    def lock_composites(
+        self, alarm_ids: Collection[str], changed: Collection[str] = ()
+    ) -> Composites:
+        """The composite alarms among these, and those above them and above what has changed."""
+        below = self._referenced.intersection(changed)
+        if not (alarm_ids or below):
+            return Composites()
+        return held_composites(self._connection, alarm_ids, below)
 
     def fired(self, pairs: Collection[tuple[str, str]]) -> set[tuple[str, str]]:
         """Those of the (alarm_id, message_id) pairs that have fired before."""
@@ -85,7 +100,8 @@ class SqlTransaction:
         deliveries: list[dict[str, Any]] = []
         reason_data = _ReasonData()
         for transition, planned in zip(transitions, actions, strict=True):
-            firings.append(_firing_row(transition))
+            if transition.data is None:
+                firings.append(_firing_row(transition))
             history.append(self._history_row(transition))
             notification = self._notification_row(transition, reason_data)
             notifications.append(notification)
@@ -102,6 +118,20 @@ class SqlTransaction:
         if self._told:
             self._tell(transitions, history)
 
+    def save_composites(
+        self, alarms: Sequence[Alarm], met: Sequence[tuple[str, str]], at: datetime
+    ) -> None:
+        """Write the states of these alarms' event conditions, and that events met some."""
+        if not (alarms or met):
+            return
+        firings = [{"alarm_id": a, "message_id": m, "fired_at": at} for a, m in met]
+        states = [
+            {"alarm_id": alarm.alarm_id, "leaf_states": leaf_states_text(alarm)}
+            for alarm in alarms
+        ]
+        written = [Written(_firing, firings), Written(_alarm, states, key="alarm_id")]
+        write_all(self._connection, written)
+
     def save_notification(self, notification: Notification, actions: Sequence[str]) -> None:
         """Write a notification that tells of no alarm, with a delivery per action."""
         rows = self._delivery_rows(notification.notification_id, actions, notification.created_at)
@@ -116,7 +146,7 @@ class SqlTransaction:
         rows = [
             row
             for transition, row in zip(transitions, history, strict=True)
-            if not is_self_notification(transition.event)
+            if transition.event is None or not is_self_notification(transition.event)
         ]
         now = self._clock()
         tell(self._connection, self._told, rows, _PUBLISHER_ID, now, self._new_id)
@@ -163,7 +193,7 @@ class SqlTransaction:
             "current": transition.current.value,
             "reason": transition.reason,
             "reason_data": reason_data.of(transition),
-            "message_id": transition.event.message_id,
+            "message_id": transition.event.message_id if transition.event else "",
             "created_at": transition.at,
             "trace_context": transition.trace or None,
             "kind": None,
@@ -202,6 +232,8 @@ class _ReasonData:
 
     def of(self, transition: Transition) -> str:
         event = transition.event
+        if event is None or transition.data is not None:
+            return to_json(transition.reason_data, dumped=True)
         known = self._written.get(id(event))
         if known is None:
             # As it will stand in each callback's body.
@@ -211,6 +243,8 @@ class _ReasonData:
 
 
 def _firing_row(transition: Transition) -> dict[str, Any]:
+    """Of an alarm that fires on an event by itself; see `save_composites` for the others."""
+    assert transition.event is not None
     return {
         "alarm_id": transition.alarm.alarm_id,
         "message_id": transition.event.message_id,

@@ -24,12 +24,19 @@ class Revision(IntEnum):
 
     ALARMS = 1
     ROUTING = 2
+    COMPOSITES = 3
+    """Never counted up: held by who looks at composite alarms (`sql.composites`)."""
 
 
 def next_revision(connection: Connection, which: Revision) -> int:
     """Take the next revision; until the transaction ends, nobody else takes one."""
     statement = update(schema.revision).where(_id == which).values(value=_value + 1)
     return int(connection.execute(statement.returning(_value)).scalar_one())
+
+
+def hold_revision(connection: Connection, which: Revision) -> None:
+    """Until the transaction ends, nobody else takes or holds it. SQLite has one writer anyway."""
+    connection.execute(select(_value).where(_id == which).with_for_update()).scalar_one()
 
 
 def present_revision(connection: Connection, which: Revision) -> int:

@@ -99,8 +99,7 @@ class SqlRouting(Part):
         with self._database.read() as connection:
             present = present_revision(connection, Revision.ROUTING)
             if not with_secrets:
-                kept = _all(connection)
-                return RoutingSnapshot(present, [each.entry for each in kept.values()], {})
+                return RoutingSnapshot(present, entries_without_secrets(connection), {})
             entries, _, unreadable = self._in_clear(connection)
         return RoutingSnapshot(present, list(entries.values()), unreadable)
 
@@ -155,6 +154,11 @@ class SqlRouting(Part):
         others = [kept.sealed for kept in entries.values() if kept.sealed]
         sealed = self._sealer.seal(to_json(secrets), others)
         return _Kept(replace(entry, secrets=_shown(secrets)), sealed, revision)
+
+
+def entries_without_secrets(connection: Connection) -> list[Entry]:
+    """Every entry, the built-in ones among them; secrets are `***`."""
+    return [each.entry for each in _all(connection).values()]
 
 
 def _all(connection: Connection) -> dict[str, _Kept]:

@@ -6,7 +6,7 @@ whoever says so; any other step counts only for who still holds the lease.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
@@ -18,7 +18,8 @@ from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step
 from pipeline.store import schema
 from pipeline.store.guards import Disabled, News
 from pipeline.store.rows import attempt_row, progress_text
-from pipeline.store.sql.bulk import among, execute_given, insert_all, select_given, update_all
+from pipeline.store.sql.bulk import among, execute_given, select_given, write_all
+from pipeline.store.sql.written import Rows, Written
 
 _delivery = schema.delivery.c
 _HELD_COLUMNS = _delivery.delivery_id, _delivery.state, _delivery.attempts, _delivery.lease
@@ -45,13 +46,20 @@ def settle(connection: Connection, results: Sequence[Result]) -> list[Delivery]:
         row |= (settled := _settled(row, delivery, attempt, step))
         if settled.get("state") == "dead":
             dead.append(delivery)
-    insert_all(connection, schema.attempt, attempts)
-    changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
-    for row in rows.values():
-        changed.setdefault(tuple(row), []).append(row)
-    for alike in changed.values():
-        update_all(connection, schema.delivery, "delivery_id", alike)
+    _write(connection, attempts, rows.values())
     return dead
+
+
+def _write(connection: Connection, attempts: Rows, deliveries: Iterable[dict[str, Any]]) -> None:
+    """The attempts, and the deliveries as they now stand: together where these have all changed
+    alike, as when all have arrived."""
+    changed: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in deliveries:
+        changed.setdefault(tuple(row), []).append(row)
+    updates = [Written(schema.delivery, alike, "delivery_id") for alike in changed.values()]
+    write_all(connection, [Written(schema.attempt, attempts), *updates[:1]])
+    for update in updates[1:]:
+        write_all(connection, [update])
 
 
 def _locked(connection: Connection, delivery_ids: Collection[str]) -> dict[str, dict[str, Any]]:

@@ -26,10 +26,12 @@ from sqlalchemy import (
 from pipeline.store.sql import driven
 from pipeline.store.sql.driven import Build
 from pipeline.store.sql.written import (
+    Besides,
     Shape,
     Written,
     encoded,
     key_parameter,
+    other_than,
     shape_of,
     table_rows,
     with_parts,
@@ -43,11 +45,13 @@ def select_one(
     key: Sequence[Any],
     *,
     lock: bool = False,
+    besides: Besides | None = None,
 ) -> list[Sequence[Any]]:
-    """What is wanted of the rows in which the columns are together the key; with `lock`, held."""
+    """What is wanted of the rows in which the columns are together the key, and the column
+    `besides` has another value than it says; with `lock`, held."""
     ((*values,),) = encoded(columns, [key])
     given = dict(zip(map(key_parameter, columns), values, strict=True))
-    return driven.execute(connection, given, _select_one, wanted, columns, lock)
+    return driven.execute(connection, given, _select_one, wanted, columns, lock, besides)
 
 
 def write(connection: Connection, written: Sequence[Written], beside: Build | None) -> None:
@@ -66,10 +70,11 @@ def _select_one(
     wanted: FromClause | tuple[Column[Any], ...],
     columns: tuple[Column[Any], ...],
     lock: bool,
+    besides: Besides | None,
 ) -> Executable:
     what = wanted if isinstance(wanted, tuple) else (wanted,)
     is_key = [c == bindparam(key_parameter(c), type_=Text()) for c in columns]
-    these = select(*what).where(*is_key)
+    these = select(*what).where(*is_key, *other_than(besides))
     return these.with_for_update() if lock else these
 
 

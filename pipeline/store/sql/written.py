@@ -10,7 +10,7 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Column, Executable, Table, literal_column, select
+from sqlalchemy import Column, ColumnElement, Executable, Table, literal_column, select
 
 from pipeline.store.sql.driven import Build
 from pipeline.store.types import encoder
@@ -28,6 +28,15 @@ class Written(NamedTuple):
 
 Shape: TypeAlias = tuple[Table, tuple[str, ...], str]
 """What a `Written` is about: its table, its columns, its key."""
+
+
+Besides: TypeAlias = tuple[Column[Any], str]
+"""A column, and the value that rows are passed over for."""
+
+
+def other_than(besides: Besides | None) -> tuple[ColumnElement[bool], ...]:
+    """What holds of the rows that are not passed over."""
+    return () if besides is None else (besides[0] != besides[1],)
 
 
 def shape_of(written: Written) -> Shape:
