@@ -60,7 +60,6 @@ class Telling:
         self._log, self._open, self._look_up = log, open, look_up
         self._with_secrets, self._wake = False, nobody
         self._observer: Observer | None = None
-        self._with_secrets, self._wake = False, nobody
 
     @cached_property
     def kinds(self) -> Kinds:

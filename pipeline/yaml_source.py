@@ -19,7 +19,7 @@ from pipeline.errors import ConfigError, Problem
 
 # libyaml's parser is ten times as fast as the pure Python one; wheels of PyYAML contain it.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MOST_BY_ALIASES, _ENDLESS = 1_000_000, 1 << 62
+_MOST_BY_ALIASES, _ENDLESS, _DEEPEST = 1_000_000, 1 << 62, 100
 # PyYAML lets out whatever its converters raise on a tagged value that is not of its tag.
 _UNREADABLE = (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
@@ -76,18 +76,20 @@ def _check_size(root: yaml.Node | None, written: int) -> None:
 
     A value takes a character at least, so that of `written` characters no more values come.
     """
-    if root is not None and _size(root, {}) > written + _MOST_BY_ALIASES:
+    if root is not None and _size(root, {}, 1) > written + _MOST_BY_ALIASES:
         raise ValueError(f"its aliases make more than {_MOST_BY_ALIASES:,} values more of it")
 
 
-def _size(node: yaml.Node, known: dict[int, int]) -> int:
+def _size(node: yaml.Node, known: dict[int, int], depth: int) -> int:
     """How many values a node holds with all that its aliases stand for."""
     if isinstance(node, yaml.ScalarNode):
         return 1
+    if depth > _DEEPEST:
+        raise ValueError(f"it is nested more than {_DEEPEST} deep")
     if id(node) not in known:
         known[id(node)] = _ENDLESS  # what an alias inside it would make of it
         parts = node.value if isinstance(node, yaml.SequenceNode) else chain(*node.value)
-        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+        known[id(node)] = 1 + sum(_size(part, known, depth + 1) for part in parts)
     return known[id(node)]
 
 

@@ -66,8 +66,7 @@ class LocalTargets:
         elif not self._caller.reaches(name):
             raise NotFound(f"Target {name} not found.")
         store = self._parts.store
-        shown_so = [each for each in store.counts().disabled_actions if mask_url(each) == action]
-        enabled = [store.enable(each) for each in shown_so or [action]]
+        enabled = [store.enable(each) for each in self._meant(action, name)]
         if any(enabled):
             return {"receiver": shown, "enabled": True}
         if name and getattr(entries.found(store, _KIND, name).entry, "disable", False):
@@ -76,6 +75,13 @@ class LocalTargets:
                 f" Enable it: tocsin target update {name} --enable"
             )
         return {"receiver": shown, "enabled": False}
+
+    def _meant(self, action: str, name: str | None) -> list[str]:
+        """The disabled actions that are shown so, without secrets; else the action itself."""
+        if name is not None:
+            return [action]
+        disabled = self._parts.store.counts().disabled_actions
+        return [each for each in disabled if mask_url(each) == action] or [action]
 
     def _check(self, name: str) -> None:
         """Raise `NotFound` for a target that is not there, or is not the caller's to see."""

@@ -47,7 +47,7 @@ def test_events_of_two_listeners_and_a_person_move_a_composite_alarm_once_each(
             for at, name in enumerate(("listener", "listener", "notifier"))
         ]
         for listener in started[:2]:
-            listener.wait_for_log("rabbitmq.connected")
+            listener.wait_for_log("rabbitmq.listening")
         hooks = [("--alarm-action", "alarm"), ("--ok-action", "ok")]
         actions = [part for name, path in hooks for part in (name, f"{receiver.url}/{path}")]
         run("alarm", "create", "--name", "no way out", "--composite-rule", json.dumps(RULE),

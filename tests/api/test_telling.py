@@ -301,6 +301,23 @@ def test_what_no_parser_bears_is_refused(api: Api, text: str) -> None:
     assert (answer.status_code, "the body is no JSON" in answer.json["detail"]) == (400, True)
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/targets", '{"name": "xx", "type": "log", "x": %s}'),
+        ("/v1/apply", '{"items": [{"target": {"name": "xx", "type": "webhook", "url": %s}}]}'),
+        ("/v1/notifications", '{"kind": "test", "fields": {"x": %s}}'),
+    ],
+)
+def test_what_is_nested_very_deep_is_refused(api: Api, path: str, body: str) -> None:
+    for depth in (110, 500, 900):
+        sent = body % ("[" * depth + "]" * depth)
+        answer = api.post(path, data=sent, content_type="application/json")
+        assert (answer.status_code, "100 deep" in answer.json["detail"]) == (400, True)
+    sent = body % ("[" * 90 + "]" * 90)
+    assert api.post(path, data=sent, content_type="application/json").status_code in (200, 400)
+
+
 @pytest.mark.parametrize("tag", ['W/"1"', f'"{"9" * 5_000}"', '"²"', '"x"'])
 def test_a_tag_that_no_revision_has_matches_none(api: Api, tag: str) -> None:
     api.post("/v1/alarms", json={"name": "a"})

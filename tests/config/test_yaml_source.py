@@ -103,3 +103,11 @@ def test_aliases_are_good_for_what_is_said_several_times() -> None:
     text = "x: &x {a: 1}\ny: {<<: *x, b: 2}\nz: [*x, *x]"
     read = yaml_source.load(text, "x.yaml").value
     assert (read["y"], read["z"]) == ({"a": 1, "b": 2}, [{"a": 1}] * 2)
+
+
+def test_what_is_nested_very_deep_is_refused() -> None:
+    """Whoever looks into it goes down by calls."""
+    assert yaml_source.load("[" * 90 + "]" * 90, "x.yaml").value
+    for depth in (110, 500, 900):
+        with pytest.raises(ConfigError, match="it is nested more than 100 deep"):
+            yaml_source.load("[" * depth + "]" * depth, "deep.yaml")

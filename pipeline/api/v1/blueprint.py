@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import wraps
+from itertools import chain
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,6 +29,8 @@ from pipeline.desk import LocalDesk, Page
 
 View = Callable[..., Any]
 _PART_OF_PATH = re.compile(r"<(?:\w+:)?(\w+)>")
+DEEPEST = 100
+"""How deep a body may be nested; whoever looks into it goes down by calls."""
 _OK, _CREATED, _NO_CONTENT = 200, 201, 204
 IF_MATCH = "x-if-match"
 """Says of an operation that it takes that header: `description` describes it, as parameters of
@@ -160,7 +163,19 @@ def sent_object() -> Mapping[str, Any]:
         raise BadRequest("the body is no JSON. Send an object with named fields.") from error
     if not isinstance(sent, dict):
         raise BadRequest("the body is no object. Send one with named fields: {…}.")
+    if _is_deeper(sent, DEEPEST):
+        raise BadRequest(f"the body is nested more than {DEEPEST} deep. Send it flatter.")
     return sent
+
+
+def _is_deeper(value: Any, most: int) -> bool:
+    """Whether lists and objects stand in each other more than so deep."""
+    here = [value]
+    for _ in range(most + 1):
+        inner = [each.values() if isinstance(each, dict) else each
+                 for each in here if isinstance(each, (dict, list))]  # fmt: skip
+        here = list(chain.from_iterable(inner))
+    return bool(here)
 
 
 def _refuse_constant(name: str) -> None:

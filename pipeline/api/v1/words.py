@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.alarms.alarm import Severity, State
+from pipeline.alarms.alarm_schema import SUPPORTED_TYPES
 from pipeline.alarms.conditions import OPERATORS, TYPES
 from pipeline.severity import RANKS, WORDS
 
@@ -38,6 +39,7 @@ FIELDS: Final[Mapping[str, Mapping[str, str]]] = {
         "user_id": "Whose it is.",
         "all_projects": "Whether it sees every project's events; for those who see all.",
         "event_rule": "On which events it fires.",
+        "composite_rule": 'Events and other alarms, combined: `{"and": […]}`, `{"or": […]}`.',
     },
     "EventRule": {
         "event_type": "The type of the event, as a shell glob: `identity.user.*`.",
@@ -84,6 +86,7 @@ CHOICES: Final[Mapping[str, Mapping[str, list[Any]]]] = {
     "AlarmIn": {
         "severity": list(map(str, Severity)),
         "state": list(map(str, State)),
+        "type": list(SUPPORTED_TYPES),
     },
     "Condition": {"op": list(OPERATORS), "type": list(TYPES)},
     "FilterIn": {"min-severity": list(RANKS)},
