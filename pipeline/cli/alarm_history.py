@@ -33,7 +33,7 @@ _sort = click.option(
 
 @click.group("alarm-history")
 def alarm_history() -> None:
-    """Look at what became of alarms, and who changed them."""
+    """Look at what became of alarms."""
 
 
 @alarm_history.command()
