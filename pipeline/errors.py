@@ -9,6 +9,8 @@
     ├── Ambiguous            more than one thing has that name
     ├── Unauthenticated      who asks has not shown who they are
     ├── Forbidden            who asks may not do this
+    │   ├── OutOfReach       … with another's project or user, or with such an action
+    │   └── OverQuota        … any more: there are as many alarms as there may be
     ├── IdentityUnavailable  who asks cannot be found out now; trying again may work
     ├── StoreUnavailable     the database cannot be reached or gave up; trying again may work
     ├── BrokerError          a broker refused what was asked of it; a person has to mend something
@@ -93,6 +95,19 @@ class Unauthenticated(TocsinError):
 
 class Forbidden(TocsinError):
     """Who asks is known, and may not do this."""
+
+
+class OutOfReach(Forbidden):
+    """Who asks may do this, but not with this one. `aspect` says what it is: project, user or
+    action; `name` which. Aodh tells it from what a role forbids (alarms 8, 24)."""
+
+    def __init__(self, message: str, aspect: str, name: str) -> None:
+        self.aspect, self.name = aspect, name
+        super().__init__(message)
+
+
+class OverQuota(Forbidden):
+    """There are as many alarms as the quota of the project, or of the user, allows."""
 
 
 class IdentityUnavailable(TocsinError):

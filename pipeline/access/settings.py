@@ -63,6 +63,14 @@ class ApiSettings:
         "A request whose first line and headers are larger is refused (414, 413).",
         minimum=1024,
     )
+    user_alarm_quota: int = option(
+        -1, "How many alarms a user may have; -1 for any number.", minimum=-1
+    )
+    project_alarm_quota: int = option(
+        -1,
+        "How many alarms a project may have that has no quota of its own; -1 for any number.",
+        minimum=-1,
+    )
     request_timeout_seconds: int = option(
         30, "How long a caller may take to send a request.", minimum=1
     )

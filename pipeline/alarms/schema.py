@@ -25,6 +25,7 @@ from pipeline.masking import mask_url
 from pipeline.times import plain
 
 MANUAL_REASON = "Manually set via API"
+_KEPT = ("project_id", "user_id", "all_projects")
 
 
 class InvalidAlarm(InvalidValue):
@@ -78,7 +79,28 @@ def update_alarm(
     rule = data.get("event_rule")
     if isinstance(rule, Mapping) and isinstance(alarm.rule, EventRule):
         merged["event_rule"] = {**alarm.rule.as_dict(), **rule}
-    fields = _loaded(unmasked(merged, alarm), check_action, max_actions)
+    return _changed(alarm, _loaded(unmasked(merged, alarm), check_action, max_actions), now)
+
+
+def replaced_alarm(
+    alarm: Alarm,
+    data: Mapping[str, Any],
+    *,
+    now: datetime,
+    check_action: ActionCheck,
+    max_actions: int = -1,
+) -> Alarm:
+    """The alarm as `data` has it, and by default where it has nothing; whose it is, and whether
+    it sees all projects, is kept where nothing is said of it.
+
+    Actions and errors as in `update_alarm`.
+    """
+    given = {key: value for key, value in data.items() if value is not None}
+    whole = {**{name: getattr(alarm, name) for name in _KEPT}, **given}
+    return _changed(alarm, _loaded(unmasked(whole, alarm), check_action, max_actions), now)
+
+
+def _changed(alarm: Alarm, fields: Mapping[str, Any], now: datetime) -> Alarm:
     changed = replace(alarm, timestamp=now, **fields)
     if changed.state is not alarm.state:
         changed = replace(changed, state_timestamp=now, state_reason=MANUAL_REASON)

@@ -17,13 +17,13 @@ from typing import Any, TypeAlias
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from pipeline import __version__
 from pipeline.access import Caller
 from pipeline.access.settings import ApiSettings
-from pipeline.api import cors, v1
+from pipeline.api import cors, v1, v2
 from pipeline.api.bodies import bounded
 from pipeline.api.problems import CONTENT_TYPE, Problem, problem_of
 from pipeline.api.rates import Rates
+from pipeline.api.v2 import faults
 from pipeline.desk import LocalDesk, Parts
 from pipeline.errors import StoreUnavailable, Unauthenticated
 from pipeline.observer import Observer
@@ -66,10 +66,7 @@ def make_app(
     _add_answers(app, settings, log, observer or Observer())
     _add_errors(app, log)
     v1.register(app)
-
-    @app.get("/")
-    def versions() -> Response:
-        return jsonify(version=__version__, apis=["/v1", "/v2"], docs="/docs")
+    v2.register(app)
 
     @app.get("/healthz")
     def healthz() -> Response:
@@ -159,8 +156,8 @@ def _add_errors(app: Flask, log: Any) -> None:
         problem = problem_of(error)
         if problem is None:
             log.error("api.failed", path=request.path, request_id=g.request_id, exc_info=error)
-            return _answer(_bug(g.request_id))
-        return _answer(problem)
+            problem = _bug(g.request_id)
+        return faults.answer(error, problem) if v2.is_asked(request.path) else _answer(problem)
 
 
 def _bug(request_id: str) -> Problem:

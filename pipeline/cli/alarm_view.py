@@ -6,7 +6,7 @@ Pure. Called by `pipeline.cli.alarms`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.alarms.conditions import SIGNS
@@ -35,6 +35,11 @@ def details(alarm: Document) -> Mapping[str, Any]:
     if constraints := fields["time_constraints"]:
         fields["time_constraints"] = json.dumps(constraints, sort_keys=True, indent=2)
     return dict(sorted(fields.items()))
+
+
+def unasked(alarm: Document) -> Collection[str]:
+    """What is shown only if it is asked for: what Aodh's alarms do not have, and is not so."""
+    return () if alarm["all_projects"] else ("all_projects",)
 
 
 def query_text(query: Sequence[Mapping[str, Any]]) -> str:

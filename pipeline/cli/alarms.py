@@ -14,16 +14,17 @@ from pipeline.alarms.files import load_alarms
 from pipeline.alarms.filters import filters_of, sort_of
 from pipeline.alarms.schema import as_dict
 from pipeline.cli import alarm_view, completion, trials
+from pipeline.cli.alarm_history import COLUMNS, id_once_found
 from pipeline.cli.alarm_options import alarm_options, given
 from pipeline.cli.base import pass_desk
 from pipeline.cli.output import Output, output_options
+from pipeline.cli.quotas import quota
 from pipeline.desk import Desk, Document
 from pipeline.dispatch import named
-from pipeline.errors import InvalidValue, NotFound
+from pipeline.errors import InvalidValue
 from pipeline.targets import check_action
 
 _ACTIONS = ("ok_actions", "alarm_actions", "insufficient_data_actions")
-_HISTORY_COLUMNS = ("timestamp", "type", "detail", "event_id")
 
 
 def _one_alarm(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,7 +86,7 @@ def create(desk: Desk, output: Output, file: str | None, **options: Any) -> None
         raise InvalidValue("the alarm needs a name. Give it one with --name.", "name")
     made = desk.alarms.create(fields)
     _warn_of_unknown(desk, [made])
-    output.one(alarm_view.details(made))
+    output.one(alarm_view.details(made), alarm_view.unasked(made))
 
 
 @alarm.command("list")
@@ -147,7 +148,8 @@ def show(desk: Desk, output: Output, alarm: str | None, name: str | None) -> Non
       tocsin alarm show "user deleted"
       tocsin alarm show "user deleted" -f value -c state_reason
     """
-    output.one(alarm_view.details(_found(desk, alarm, name)))
+    shown = _found(desk, alarm, name)
+    output.one(alarm_view.details(shown), alarm_view.unasked(shown))
 
 
 @alarm.command()
@@ -170,7 +172,7 @@ def update(desk: Desk, output: Output, alarm: str | None, **options: Any) -> Non
     present = _found(desk, alarm, None if alarm else options["name"])
     changed = desk.alarms.update(present["alarm_id"], given(options))
     _warn_of_unknown(desk, [changed])
-    output.one(alarm_view.details(changed))
+    output.one(alarm_view.details(changed), alarm_view.unasked(changed))
 
 
 @alarm.command()
@@ -242,10 +244,11 @@ def history(
       tocsin alarm history "user deleted" --limit 5
       tocsin alarm history "user deleted" -f json
     """
-    found = desk.alarms.history(_id_once_found(desk, alarm, name), limit)
-    output.rows(
-        _HISTORY_COLUMNS, [[line[each] for each in _HISTORY_COLUMNS] for line in found.items]
-    )
+    found = desk.alarms.history(id_once_found(desk, _asked_for(alarm, name)), limit)
+    output.rows(COLUMNS, [[line[each] for each in COLUMNS] for line in found.items])
+
+
+alarm.add_command(quota)
 
 
 alarm.add_command(trials.explain)
@@ -279,14 +282,6 @@ def _leads_to_names(alarm: Document) -> bool:
 
 def _found(desk: Desk, alarm: str | None, name: str | None) -> Document:
     return desk.alarms.find(_asked_for(alarm, name))
-
-
-def _id_once_found(desk: Desk, alarm: str | None, name: str | None) -> str:
-    """The alarm's id; of one that is not there any more, what was given must be its id."""
-    try:
-        return str(_found(desk, alarm, name)["alarm_id"])
-    except NotFound:
-        return _asked_for(alarm, name)
 
 
 def _asked_for(alarm: str | None, name: str | None) -> str:

@@ -22,7 +22,7 @@ from pipeline.cli.output import Output, output_options
 )
 @pass_application
 def check(application: Application, alarms: Path | None) -> None:
-    """Check the settings, the event definitions and the pipelines.
+    """Check settings, event definitions and pipelines.
 
     Says what was found in each file, and every problem of all of them at once, with file, line,
     column and how to mend it. Opens no database and no connection. Exits 0 if all can be used,

@@ -20,7 +20,7 @@ _WHICH = "Say which: give ids, or --action, --since or --until, or --all."
 
 @click.group("dead-letter")
 def dead_letter() -> None:
-    """Look at deliveries that were given up; replay or purge them.
+    """Look at deliveries that were given up; replay or purge.
 
     A delivery is given up when its receiver refused it, or when every retry failed.
     """

@@ -63,7 +63,7 @@ def filter_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.group()
 def delivery() -> None:
-    """Look at deliveries: notifications on their way to an action.
+    """Look at deliveries: notifications on their way.
 
     A delivery is pending, delivered, dead, or digested: told in a digest, among others. Every
     attempt is recorded.

@@ -22,7 +22,7 @@ from pipeline.receiver import Callback
 
 @click.command()
 def demo() -> None:
-    """Show the main job: events in, alarms matched, callbacks out. Needs no server.
+    """Show the main job: events in, alarms match, callbacks out. Needs no server.
 
     Creates four alarms on a temporary database, replays captured Keystone notifications through
     the whole pipeline, delivers to a small receiver that it starts, and shows what happened.

@@ -30,7 +30,7 @@ from pipeline.store.documents import to_json
 def normalise(
     application: Application, definitions: Path | None, files: Sequence[BinaryIO]
 ) -> None:
-    """Print the event that each line becomes, as JSON, one a line. Nothing is stored.
+    """Print the event that each line becomes, as lines of JSON. Nothing is stored.
 
     A line is a captured message ({"exchange", "routing_key", "properties", "body"}) or a bare
     message body; files may be gzipped, and - or none is standard input. A line that is no event
@@ -62,7 +62,7 @@ def normalise(
 )
 @pass_application
 def replay(application: Application, files: Sequence[str]) -> None:
-    """Take captured messages in, as if they came from the bus now.
+    """Take captured messages in, as if they came from a bus now.
 
     Files are JSON Lines, gzipped or not: captured messages ({"exchange", "routing_key",
     "properties", "body"}) or bare message bodies; - is standard input. What fires is delivered by

@@ -7,10 +7,12 @@ import sys
 import click
 
 from pipeline import __version__
+from pipeline.cli.alarm_history import alarm_history
 from pipeline.cli.alarms import alarm
 from pipeline.cli.archive import event
 from pipeline.cli.as_code import apply, export
 from pipeline.cli.base import TocsinGroup, fail
+from pipeline.cli.capabilities import capabilities
 from pipeline.cli.completion import completion
 from pipeline.cli.config import check, config
 from pipeline.cli.dead_letters import dead_letter
@@ -76,7 +78,8 @@ def root(
 
 for command in (
     *(run, listener, notifier, api, demo),
-    *(alarm, delivery, dead_letter, rejected, publication, event),
+    *(alarm, alarm_history, capabilities),
+    *(delivery, dead_letter, rejected, publication, event),
     *(send, kind, template),
     *(target, group, filter_, matcher, route),
     *(apply, export, import_),

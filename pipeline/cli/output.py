@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial, wraps
 from typing import Any, NamedTuple
@@ -73,9 +73,10 @@ class Output:
                 for row in plain:
                     click.echo(" ".join(map(str, row)))
 
-    def one(self, thing: Mapping[str, Any]) -> None:
-        """Print one thing, one of its fields a row."""
-        columns = list(thing)
+    def one(self, thing: Mapping[str, Any], unasked: Collection[str] = ()) -> None:
+        """Print one thing, one of its fields a row; what is `unasked` only if it is chosen."""
+        wanted = set(map(_normal, self.columns))
+        columns = [name for name in thing if name not in unasked or _normal(name) in wanted]
         names = [columns[index] for index in self._chosen(columns)]
         if self.format == "table":
             fields = _texts([[name, thing[name]] for name in names])

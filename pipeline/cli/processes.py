@@ -69,7 +69,7 @@ def listener(application: Application, workers: int | None, worker: int | None) 
 @_workers
 @_pass
 def notifier(application: Application, workers: int | None, worker: int | None) -> None:
-    """Deliver what has fired, until it arrives or is a dead letter.
+    """Deliver what has fired till it arrives or is a dead letter.
 
     Run as many as you like, on as many machines: each delivery is leased to one of them.
 

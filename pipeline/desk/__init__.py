@@ -4,6 +4,8 @@
     local.py      the desk on the database of this machine
     alarms.py     alarms: made, found, changed, deleted; their states and histories
     entries.py    targets, groups, filters and matchers
+    quotas.py     how many alarms projects may have
+    capabilities.py  what Aodh's API can do here
     targets.py    types of targets; targets tried, and told again
     routes.py     where notifications go, and what matchers can look at
     notifications.py  kinds, templates, and notifications of people's own

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.kinds import Kinds
     from pipeline.past import Content, Past, Reference
     from pipeline.sending import Sender
+    from pipeline.settings import Settings
     from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
     from pipeline.telling import Telling
@@ -91,9 +92,25 @@ class Alarms(Protocol):
     def set_state(self, alarm_id: str, state: str) -> Document:
         """Set the state by hand; the alarm. Raises `NotFound`, `InvalidValue`."""
 
-    def history(self, alarm_id: str, limit: int | None = None, marker: str | None = None) -> Page:
-        """What became of an alarm, newest first; also of a deleted one. `NotFound` where there
-        is nothing."""
+    def history(
+        self,
+        alarm_id: str,
+        limit: int | None = None,
+        marker: str | None = None,
+        sort: Sequence[tuple[str, str]] = (),
+    ) -> Page:
+        """What became of an alarm, the newest first; also of a deleted one. `NotFound` where there
+        is nothing. Raises `InvalidValue`."""
+
+    def search_history(
+        self,
+        query: str | None = None,
+        sort: Sequence[tuple[str, str]] = (),
+        limit: int | None = None,
+        marker: str | None = None,
+    ) -> Page:
+        """What became of all alarms that meets the query (`alarms.expressions`), the newest
+        first. Raises `InvalidValue`."""
 
     def unknown_names(self, alarm_id: str) -> list[str]:
         """The alarm's actions that lead to a target or group that does not exist (yet)."""
@@ -133,6 +150,20 @@ class Entries(Protocol):
 
         Raises `NotFound`, and `Conflict` ("referenced by …") while it is still used.
         """
+
+
+class Quotas(Protocol):
+    """How many alarms projects may have (alarms 23). A document has the `project_id` and its
+    `quotas`, each with a `resource` and a `limit`, -1 for any number."""
+
+    def found(self, project_id: str | None = None) -> Document:
+        """The project's quotas, or the caller's own; by default what the settings say."""
+
+    def update(self, project_id: str, quotas: Mapping[str, int]) -> Document:
+        """Set these of the project. Raises `InvalidValue`."""
+
+    def delete(self, project_id: str) -> None:
+        """Let the defaults hold again for a project."""
 
 
 class Targets(Protocol):
@@ -345,6 +376,13 @@ class Desk(Protocol):
         """Targets, groups, filters and matchers."""
 
     @property
+    def quotas(self) -> Quotas:
+        """How many alarms projects may have."""
+
+    def capabilities(self) -> Document:
+        """What Aodh's API can do here, as it tells its clients (alarms 17)."""
+
+    @property
     def targets(self) -> Targets:
         """Types of targets; targets tried, and told again."""
 
@@ -399,6 +437,10 @@ class Desk(Protocol):
 
 class Parts(Protocol):
     """What a desk on this machine works with; the composition root has it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The effective settings."""
 
     @property
     def store(self) -> SqlStore:

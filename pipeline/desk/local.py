@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING
 from pipeline.access import LOCAL, Caller
 from pipeline.desk.alarms import LocalAlarms
 from pipeline.desk.as_code import LocalAsCode
-from pipeline.desk.base import Desk, Parts
+from pipeline.desk.base import Desk, Document, Parts
+from pipeline.desk.capabilities import CAPABILITIES
 from pipeline.desk.deliveries import LocalDeadLetters, LocalDeliveries
 from pipeline.desk.entries import LocalEntries
 from pipeline.desk.events import LocalEvents
 from pipeline.desk.history import LocalHistory
 from pipeline.desk.notifications import LocalNotifications
 from pipeline.desk.publications import LocalPublications
+from pipeline.desk.quotas import LocalQuotas
 from pipeline.desk.rejected import LocalRejectedEvents
 from pipeline.desk.routes import LocalRoutes
 from pipeline.desk.status import LocalStatus
@@ -41,6 +43,15 @@ class LocalDesk:
     def entries(self) -> LocalEntries:
         """Targets, groups, filters and matchers."""
         return LocalEntries(self._parts, self.caller)
+
+    @cached_property
+    def quotas(self) -> LocalQuotas:
+        """How many alarms projects may have."""
+        return LocalQuotas(self._parts, self.caller)
+
+    def capabilities(self) -> Document:
+        """What Aodh's API can do here."""
+        return {name: dict(able) for name, able in CAPABILITIES.items()}
 
     @cached_property
     def targets(self) -> LocalTargets:

@@ -56,7 +56,7 @@ class RemoteAlarms:
             marker=marker,
             filter=[f"{name}={_text(value)}" for name, value in (filters or {}).items()],
             query=query,
-            sort=[f"{key}:{direction}" for key, direction in sort],
+            sort=_steps(sort),
         )
 
     def update(
@@ -73,14 +73,38 @@ class RemoteAlarms:
         """Set the state by hand."""
         return self._connection.put("alarms", alarm_id, "state", body={"state": state})
 
-    def history(self, alarm_id: str, limit: int | None = None, marker: str | None = None) -> Page:
-        """What became of an alarm, newest first."""
-        return self._connection.page("alarms", alarm_id, "history", limit=limit, marker=marker)
+    def history(
+        self,
+        alarm_id: str,
+        limit: int | None = None,
+        marker: str | None = None,
+        sort: Sequence[tuple[str, str]] = (),
+    ) -> Page:
+        """What became of an alarm, the newest first."""
+        return self._connection.page(
+            "alarms", alarm_id, "history", limit=limit, marker=marker, sort=_steps(sort)
+        )
+
+    def search_history(
+        self,
+        query: str | None = None,
+        sort: Sequence[tuple[str, str]] = (),
+        limit: int | None = None,
+        marker: str | None = None,
+    ) -> Page:
+        """What became of all alarms that meets the query, the newest first."""
+        return self._connection.page(
+            "alarm-history", limit=limit, marker=marker, query=query, sort=_steps(sort)
+        )
 
     def unknown_names(self, alarm_id: str) -> list[str]:
         """The alarm's actions that lead to what does not exist (yet)."""
         found: list[str] = self._connection.get("alarms", alarm_id, "unknown-names")["items"]
         return found
+
+
+def _steps(sort: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"{key}:{direction}" for key, direction in sort]
 
 
 def _text(value: Any) -> str:

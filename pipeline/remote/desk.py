@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pipeline.desk.base import Desk
+from pipeline.desk.base import Desk, Document
 from pipeline.remote.alarms import RemoteAlarms
 from pipeline.remote.as_code import RemoteAsCode
 from pipeline.remote.connection import Connection
@@ -20,6 +20,7 @@ from pipeline.remote.kept import (
     RemoteStatus,
 )
 from pipeline.remote.notifications import RemoteNotifications
+from pipeline.remote.quotas import RemoteQuotas
 from pipeline.remote.routes import RemoteRoutes
 from pipeline.remote.targets import RemoteTargets
 from pipeline.remote.tokens import RemoteTokens
@@ -41,6 +42,15 @@ class RemoteDesk:
     def entries(self) -> RemoteEntries:
         """Targets, groups, filters and matchers."""
         return RemoteEntries(self._connection)
+
+    @cached_property
+    def quotas(self) -> RemoteQuotas:
+        """How many alarms projects may have."""
+        return RemoteQuotas(self._connection)
+
+    def capabilities(self) -> Document:
+        """What Aodh's API can do there."""
+        return self._connection.get("capabilities")
 
     @cached_property
     def targets(self) -> RemoteTargets:

@@ -8,6 +8,7 @@ JSON documents are text (`documents.to_json`).
           ──< alarm_reference the alarms that a composite one refers to
           ──< alarm_history
           ──< notification ──< delivery ──< attempt
+    quota                     how many alarms a project may have
     revision, deleted_alarm   what people changed, for workers to follow
     routing_entry             targets, groups, filters and matchers
     applied_item              which of these, and which alarms, came from files
@@ -82,6 +83,7 @@ alarm = Table(
     # A name may be of any length, which only a hash index takes.
     Index("ix_alarm_name", "name", postgresql_using="hash"),
     Index("ix_alarm_project_id", "project_id"),
+    Index("ix_alarm_user_id", "user_id"),
     Index("ix_alarm_timestamp", "timestamp"),
     Index("ix_alarm_revision", "revision"),
     # Room in each page, so that a firing changes the state in place and touches no index.
@@ -156,6 +158,17 @@ alarm_history = Table(
     Column("on_behalf_of", WireText, nullable=False),
     Column("timestamp", Instant, nullable=False),
     Index("ix_alarm_history_alarm_id", "alarm_id", "timestamp", "sequence"),
+)
+
+# How many a project may have; who has no row has what the settings say.
+quota = Table(
+    "quota",
+    metadata,
+    Column("project_id", WireKey, primary_key=True),
+    # alarms
+    Column("resource", PlainText, primary_key=True),
+    # -1 for any number.
+    Column("most", BigInteger, nullable=False),
 )
 
 firing = Table(

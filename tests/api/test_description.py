@@ -23,7 +23,7 @@ from pipeline.targets import types
 from api.asking import Api
 from builders import NOON
 
-UNDESCRIBED = {"/", "/healthz", "/openapi.json", "/docs"}
+UNDESCRIBED = {"/", "/healthcheck", "/healthz", "/openapi.json", "/docs"}
 """What tells of the server itself."""
 
 

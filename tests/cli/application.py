@@ -22,9 +22,10 @@ from click.testing import CliRunner, Result
 
 from pipeline import yaml_source
 from pipeline.access import LOCAL
-from pipeline.access.settings import ClientSettings
+from pipeline.access.settings import ApiSettings, ClientSettings
 from pipeline.cli.base import TocsinGroup
 from pipeline.desk import Desk, LocalDesk
+from pipeline.feed import AlarmsSettings
 from pipeline.health import MetricsSettings
 from pipeline.kinds import Kinds, KindsSettings
 from pipeline.normalise import Normaliser, compiled
@@ -61,13 +62,18 @@ class TestApplication:
         self.client = ClientSettings()
         self.template_settings, self.kind_settings = TemplatesSettings(), KindsSettings()
         self.delivery = DeliverySettings()
+        self.alarm_settings, self.api_settings = AlarmsSettings(), ApiSettings()
         self._ids = count(1)
 
     @property
     def settings(self) -> Any:
         """None but those that a command here reads."""
         return SimpleNamespace(
-            metrics=self.metrics, templates=self.template_settings, client=self.client
+            metrics=self.metrics,
+            templates=self.template_settings,
+            client=self.client,
+            alarms=self.alarm_settings,
+            api=self.api_settings,
         )
 
     def clock(self) -> datetime:

@@ -7,6 +7,7 @@
     alarms.py  trials.py  entries.py  targets.py  routes.py  notifications.py  as_code.py
     deliveries.py  intake.py  events.py  status.py  (kept_schemas.py: their documents)
     tokens.py  history.py  (access_schemas.py: their documents)
+    quotas.py
 
 Each operation asks the desk of the request's caller for one thing. What a document may hold is
 decided there; here it is only described.
@@ -31,6 +32,7 @@ from pipeline.api.v1 import (
     history,
     intake,
     notifications,
+    quotas,
     routes,
     status,
     targets,
@@ -53,6 +55,7 @@ BLUEPRINTS: tuple[Blueprint, ...] = (
     events.blueprint(),
     as_code.blueprint(),
     status.blueprint(),
+    *quotas.blueprints(),
     tokens.blueprint(),
     history.blueprint(),
 )

@@ -24,6 +24,21 @@ from pipeline.api.v1.schemas import (
 from pipeline.desk import Document, Page
 
 
+class _HistoryQuery(PageQuery):
+    sort = fields.List(
+        fields.String(),
+        load_default=list,
+        **about("`field:asc` or `field:desc`; the next settles ties. The newest first."),
+    )
+
+
+class _AllHistoryQuery(_HistoryQuery):
+    query = fields.String(
+        load_default=None,
+        **about("Only lines for which this holds: `type=deletion and user=ops`."),
+    )
+
+
 class _AlarmsQuery(PageQuery):
     filter = fields.List(
         fields.String(),
@@ -42,6 +57,7 @@ class _AlarmsQuery(PageQuery):
 
 
 _Alarms = page_of(AlarmOut, "Alarms")
+_History = page_of(HistoryOut, "History")
 
 
 def blueprint() -> Blueprint:
@@ -136,9 +152,19 @@ def _add_states(alarms: Blueprint) -> None:
         "GET",
         "/v1/alarms/<alarm>/history",
         Permission.AUDIT,
-        query=PageQuery,
-        gives=page_of(HistoryOut, "History"),
+        query=_HistoryQuery,
+        gives=_History,
     )
     def show_history(alarm: str, query: Mapping[str, Any]) -> Page:
         """List what became of an alarm, newest first; by its id, also of a deleted one"""
-        return desk().alarms.history(alarm, query["limit"], query["marker"])
+        sort = sort_of(query["sort"])
+        return desk().alarms.history(alarm, query["limit"], query["marker"], sort)
+
+    @alarms.operation(
+        "GET", "/v1/alarm-history", Permission.AUDIT, query=_AllHistoryQuery, gives=_History
+    )
+    def search_history(query: Mapping[str, Any]) -> Page:
+        """List what became of all alarms, newest first"""
+        return desk().alarms.search_history(
+            query["query"], sort_of(query["sort"]), query["limit"], query["marker"]
+        )

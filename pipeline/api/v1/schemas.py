@@ -14,6 +14,7 @@ from marshmallow import INCLUDE, RAISE, Schema, ValidationError, fields, validat
 from pipeline.alarms.alarm import Severity, State
 from pipeline.alarms.alarm_schema import AlarmSchema
 from pipeline.alarms.schema import flat
+from pipeline.api.quota_documents import QuotasDocument
 from pipeline.desk.base import MOST_AT_ONCE
 from pipeline.desk.choices import DeadLettersToPurge, DeadLettersToReplay, Ids, PublicationsChoice
 from pipeline.errors import InvalidValue
@@ -134,6 +135,13 @@ class EntryOut(Schema):
     digest = fields.String(required=True, **about("Changes with every change of it."))
 
 
+class CapabilitiesOut(Schema):
+    """What Aodh's API can do here."""
+
+    api = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
+    alarm_storage = fields.Dict(keys=fields.String(), values=fields.Boolean(), required=True)
+
+
 def page_of(schema: type[Schema], name: str) -> type[Schema]:
     """The schema of a page: `items`, and in `next` the path of the page that follows."""
     members: dict[str, fields.Field[Any]] = {
@@ -162,6 +170,7 @@ COMPONENTS: Mapping[str, type[Schema] | Schema] = {
     "Problem": ProblemSchema,
     "AlarmIn": AlarmSchema(check_action, -1),
     "AlarmsIn": AlarmsIn,
+    "QuotasIn": QuotasDocument,
     "State": StateDocument,
     "RejectedEventsToReplay": Ids,
     "DeadLettersToReplay": DeadLettersToReplay,

@@ -28,6 +28,7 @@ from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
 from pipeline.store.sql.part import Plan
 from pipeline.store.sql.publications import SqlPublications
+from pipeline.store.sql.quotas import SqlQuotas
 from pipeline.store.sql.retention import SqlRetention
 from pipeline.store.sql.sealing import SqlSealing
 from pipeline.store.sql.search import SqlAlarmSearch
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.guards import GuardedOutbox
+    from pipeline.store.quotas import Quotas
     from pipeline.store.retention import Retention
     from pipeline.store.routing import RoutingEntries, RoutingSource, Sealer
 
@@ -67,6 +69,7 @@ class SqlStore(
     SqlAlarmSource,
     SqlApplying,
     SqlAlarmSearch,
+    SqlQuotas,
     SqlOutbox,
     SqlSpared,
     SqlClock,
@@ -156,8 +159,11 @@ if TYPE_CHECKING:
 
     def _peoples_side(
         store: SqlStore,
-    ) -> tuple[base.Alarms, base.RejectedEvents, Status, ArchivedEvents]:
-        return store, store, store, store
+    ) -> tuple[base.Alarms, base.AlarmSearch, Quotas]:
+        return store, store, store
+
+    def _lookers_side(store: SqlStore) -> tuple[base.RejectedEvents, Status, ArchivedEvents]:
+        return store, store, store
 
     def _access_side(store: SqlStore) -> tuple[access.Tokens, access.Changes]:
         return store, store

@@ -7,13 +7,13 @@ change in this sense: it takes no revision, so workers do not queue for the row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any, cast
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
 from pipeline.access import LOCAL, Caller
 from pipeline.alarms.alarm import COMPOSITE, Alarm, State
@@ -21,10 +21,12 @@ from pipeline.alarms.composition import set_by_hand
 from pipeline.errors import Ambiguous, Conflict, NotFound
 from pipeline.store import schema
 from pipeline.store.base import AlarmChanges, HistoryEntry
+from pipeline.store.quotas import QuotaDefaults
 from pipeline.store.rows import alarm_difference, alarm_from
 from pipeline.store.rules import leaf_states_text
 from pipeline.store.sql.changing import Change, SqlAlarmChanges, check_ids, of_alarm
 from pipeline.store.sql.part import Part
+from pipeline.store.sql.quotas import check_quotas
 from pipeline.store.sql.revisions import (
     Revision,
     hold_revision,
@@ -82,20 +84,35 @@ class SqlAlarmSource(Part):
 class SqlAlarms(SqlAlarmChanges):
     """`store.base.Alarms`, but for `search`."""
 
-    def create(self, alarm: Alarm, by: Caller = LOCAL) -> Alarm:
-        """Store a new alarm; history type `creation`. Returns it with its revision."""
+    def create(
+        self, alarm: Alarm, by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None
+    ) -> Alarm:
+        """Store a new alarm; history type `creation`. Returns it with its revision.
+
+        With `quotas` it is checked, and raises `OverQuota` where its project, or its user,
+        has as many as they may.
+        """
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
             if alarm.type != COMPOSITE:
                 self._insert(connection, [alarm], revision, by)
+            else:
+                held = self._hold(connection, Change(created=[alarm]))
+                self._carry_out(connection, held, revision, by)
+            check_quotas(connection, [owner(alarm)], quotas)
+            if alarm.type != COMPOSITE:
                 return replace(alarm, revision=revision)
-            held = self._hold(connection, Change(created=[alarm]))
-            self._carry_out(connection, held, revision, by)
             return _only(connection, select(_alarm), alarm.alarm_id)
 
-    def create_many(self, alarms: Iterable[Alarm], by: Caller = LOCAL) -> int:
-        """Store new alarms, all of them or none; `alarms` may be a generator. How many."""
+    def create_many(
+        self, alarms: Iterable[Alarm], by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None
+    ) -> int:
+        """Store new alarms, all of them or none; `alarms` may be a generator. How many.
+
+        Raises as `create`.
+        """
         remaining, created = iter(alarms), 0
+        owners: set[tuple[str, str]] = set()
         composites: list[Alarm] = []
         with self._database.write() as connection:
             revision = next_revision(connection, Revision.ALARMS)
@@ -104,10 +121,12 @@ class SqlAlarms(SqlAlarmChanges):
                 others = [alarm for alarm in portion if alarm.type != COMPOSITE]
                 self._insert(connection, others, revision, by)
                 created += len(portion)
+                owners.update(map(owner, portion))
             # Last: they may refer to any of the others.
             if composites:
                 held = self._hold(connection, Change(created=composites))
                 self._carry_out(connection, held, revision, by)
+            check_quotas(connection, sorted(owners), quotas)
         return created
 
     def get(self, alarm_id: str) -> Alarm:
@@ -115,10 +134,14 @@ class SqlAlarms(SqlAlarmChanges):
         with self._database.read() as connection:
             return _only(connection, select(_alarm), alarm_id)
 
-    def find(self, id_or_name: str) -> Alarm:
-        """By id, else by name (alarms 29). Raises `NotFound` or `Ambiguous` (naming the ids)."""
-        by_id = select(_alarm).where(_alarm.c.alarm_id == id_or_name)
-        by_name = select(_alarm).where(_alarm.c.name == id_or_name)
+    def find(self, id_or_name: str, projects: Collection[str] | None = None) -> Alarm:
+        """By id, else by name (alarms 29); of these projects, or all.
+
+        Raises `NotFound` or `Ambiguous` (naming the ids).
+        """
+        theirs = true() if projects is None else _alarm.c.project_id.in_(list(projects))
+        by_id = select(_alarm).where(_alarm.c.alarm_id == id_or_name, theirs)
+        by_name = select(_alarm).where(_alarm.c.name == id_or_name, theirs)
         some = by_name.order_by(_alarm.c.alarm_id).limit(_NAMED_AT_MOST + 1)
         with self._database.read() as connection:
             if row := connection.execute(by_id).first():
@@ -133,12 +156,21 @@ class SqlAlarms(SqlAlarmChanges):
             raise Ambiguous(message + more)
         return alarm_from(rows[0])
 
-    def update(self, alarm: Alarm, by: Caller = LOCAL, *, if_revision: int | None = None) -> Alarm:
+    def update(
+        self,
+        alarm: Alarm,
+        by: Caller = LOCAL,
+        *,
+        if_revision: int | None = None,
+        with_state: bool = False,
+        quotas: QuotaDefaults | None = None,
+    ) -> Alarm:
         """Replace an alarm's definition; history `rule change`, none if nothing changed.
 
         The state is not part of the definition: it stays as it is now stored, since the alarm
-        may have fired after the caller read it. `set_state` sets it. With `if_revision` only
-        if nobody has changed the alarm since; else raises `Conflict`.
+        may have fired after the caller read it. `set_state` sets it, and so does this
+        `with_state`. With `if_revision` only if nobody has changed the alarm since; else raises
+        `Conflict`. Raises `OverQuota` as `create`.
         """
         check_ids(alarm)
         with self._database.write() as connection:
@@ -146,10 +178,20 @@ class SqlAlarms(SqlAlarmChanges):
             held = self._hold(connection, Change(updated=[alarm]))
             ((before, after),) = held.updated
             _check_unchanged(before, if_revision)
+            if with_state and alarm.state is not before.state:
+                after = _set_by_hand(after, alarm.state, alarm.timestamp)
+                held = replace(held, updated=[(before, after)])
             if not alarm_difference(before, after):
                 return before
             revision = next_revision(connection, Revision.ALARMS)
             self._carry_out(connection, held, revision, by)
+            if owner(before) != owner(after):
+                check_quotas(connection, [owner(after)], quotas)
+            if after.state is not before.state:
+                _, referenced = self._hold_one(connection, alarm.alarm_id)
+                if referenced:
+                    changed = {alarm.alarm_id: after.state}
+                    self._evaluate(connection, alarm.timestamp, changed=changed)
             return _only(connection, select(_alarm), alarm.alarm_id)
 
     def delete(self, alarm_id: str, by: Caller = LOCAL, *, if_revision: int | None = None) -> None:
@@ -190,6 +232,17 @@ class SqlAlarms(SqlAlarmChanges):
         )
         with self._database.read() as connection:
             return [_history_entry(row) for row in connection.execute(statement)]
+
+
+def owner(alarm: Alarm) -> tuple[str, str]:
+    """Whose quotas it counts for: the user's and the project's."""
+    return alarm.user_id, alarm.project_id
+
+
+def _set_by_hand(alarm: Alarm, state: State, at: datetime) -> Alarm:
+    """The alarm in a state that a person gave it."""
+    put = replace(alarm, state=state, state_timestamp=at, state_reason=_MANUALLY)
+    return set_by_hand(put, state) if alarm.type == COMPOSITE else put
 
 
 def _only(connection: Connection, statement: Any, alarm_id: str) -> Alarm:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, literal, or_, select
 
 from pipeline.errors import InvalidValue
+from pipeline.store.documents import storable_text
 
 
 class Key(NamedTuple):
@@ -36,16 +37,18 @@ def after(
     marker: str | None,
     what: str,
     *among: ColumnElement[bool],
+    by: ColumnElement[Any] | None = None,
 ) -> ColumnElement[bool] | None:
-    """What stands after the marker, the value of the last key: equal to it in the first keys, and
-    beyond it in the next. None without one.
+    """What stands after the marker, a value of `by` (the last key): equal to it in the first keys,
+    and beyond it in the next. None without one.
 
     Raises `InvalidValue` where no row `among` these has it; `what` is the word for one.
     """
     if marker is None:
         return None
     columns = [key.column.label(f"key_{at}") for at, key in enumerate(order)]
-    marked = select(*columns).where(order[-1].column == marker, *among)
+    named = order[-1].column if by is None else by
+    marked = select(*columns).where(named == storable_text(marker), *among).limit(1)
     place = connection.execute(marked).first()
     if place is None:
         raise InvalidValue(f"marker: {what} {marker} not found", "marker")

@@ -11,7 +11,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0008"
-down_revision = "0006"
+down_revision = "0007"
 
 PLAIN_TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 INSTANT = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
