@@ -337,3 +337,18 @@ class TestRoles:
     def test_headers_may_be_in_lower_case(self, aodh: Aodh) -> None:
         answer = aodh.app.test_client().get("/v2/alarms", headers={"x-roles": "stranger"})
         assert answer.status_code == 403
+
+
+def test_an_alarm_may_become_composite_and_follows_states_that_are_put(aodh: Aodh) -> None:
+    """alarms 5: better."""
+    leaf = aodh.made(name="leaf")
+    made = aodh.made(name="both")
+    path = f"/v2/alarms/{made['alarm_id']}"
+    rule = {"or": [{"alarm": leaf["alarm_id"]}]}
+    answer = aodh.put(path, json={"name": "both", "type": "composite", "composite_rule": rule})
+    assert (answer.status_code, answer.json["type"]) == (200, "composite")
+    assert "event_rule" not in answer.json
+    aodh.put(f"/v2/alarms/{leaf['alarm_id']}", json={**leaf, "state": "alarm"})
+    assert aodh.get(f"{path}/state").json == "alarm"
+    gone = aodh.delete(f"/v2/alarms/{leaf['alarm_id']}")
+    assert (gone.status_code, "both" in said(gone)) == (409, True)
