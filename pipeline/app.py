@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import signal
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,36 +19,26 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from pipeline import __version__, logs, settings, yaml_source
+from pipeline import __version__, logs, settings
 from pipeline.access import LOCAL, Caller
-from pipeline.alarms.live import LiveAlarms
 from pipeline.check import check
 from pipeline.desk import LocalDesk
-from pipeline.errors import ConfigError, InvalidValue, Problem, StoreUnavailable
-from pipeline.feed import AlarmFeed
+from pipeline.errors import ConfigError, InvalidValue
 from pipeline.health import DIRECTORY_VARIABLE
+from pipeline.hearing import Hearing
 from pipeline.kinds import Kinds
-from pipeline.listeners.base import Stopped
-from pipeline.listeners.bus import BusListener
-from pipeline.listeners.http import HttpListener
-from pipeline.listeners.rabbitmq import RabbitmqListener
-from pipeline.listeners.replay import Replayed, ReplayListener
-from pipeline.normalise import Normaliser, compiled
+from pipeline.listeners.replay import Replayed
+from pipeline.normalise import Normaliser
 from pipeline.notifier import Notifier
 from pipeline.observer import Observer
 from pipeline.past import Past
-from pipeline.process import Part, Process
+from pipeline.process import Process
 from pipeline.pruner import Pruner
-from pipeline.publishers import Publishers, from_url
-from pipeline.publishers.base import Archive, Tools
-from pipeline.reload import FileWatch, file_stamps
-from pipeline.replaying import Replaying
+from pipeline.reload import FileWatch
 from pipeline.republisher import Republisher
-from pipeline.routing import Routes, load_routes
 from pipeline.secrets import KeyFile, KeyFileSealer, Sources
 from pipeline.sending import Sender
-from pipeline.settings import LoadedSettings, Settings, publisher_tools
-from pipeline.sinks import Sinks
+from pipeline.settings import LoadedSettings, Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore, new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
@@ -80,15 +68,8 @@ class Application:
         self._open = ExitStack()
         self.worker_number: int | None = None
         """Which of several workers this process is, where it is one; its log lines say so."""
-        self._outside: Outside | None = None
-        self._followed: tuple[LiveAlarms, Callable[[], None]] | None = None
-        """The alarms of the worker that listens here, and what wakes the notifier."""
-        self._replaying = Replaying(
-            self._start_replaying,
-            lambda: self.configuration()[:2],
-            lambda: file_stamps([self.settings.normalise.file, self.settings.routing.file]),
-        )
-        self._costly_turn = threading.Lock()
+        self.outside: Outside | None = None
+        """How this process is seen from outside, where it is."""
 
     @cached_property
     def loaded(self) -> LoadedSettings:
@@ -144,47 +125,6 @@ class Application:
         """What seals the secrets of targets; its file is made when it is first needed."""
         return KeyFileSealer(KeyFile(self.settings.secrets.key_file))
 
-    @cached_property
-    def publishers(self) -> Publishers:
-        """One publisher for each URL of the pipelines file."""
-        publishers = Publishers(self._publishing_tools(archive=self.store))
-        self._open.callback(publishers.close)
-        return publishers
-
-    @cached_property
-    def sinks(self) -> Sinks:
-        """A lane for each publisher."""
-        sinks = Sinks(
-            self.publishers,
-            self.store,
-            self.settings.publishing,
-            clock=self.clock,
-            new_id=self.new_id,
-            log=self._log,
-            observer=self._observer,
-        )
-        self._open.callback(sinks.close)
-        return sinks
-
-    # --- configuration -----------------------------------------------------------------------
-
-    def normaliser(self, definitions: Path | None = None) -> Normaliser:
-        """By the definitions file, or this one, as it now is. Raises `ConfigError`."""
-        wanted = self.settings.normalise
-        document = yaml_source.load_file(definitions or wanted.file)
-        return Normaliser(
-            compiled(document, text_limit=wanted.text_limit),
-            drop_unmatched=wanted.drop_unmatched_notifications,
-            store_raw=wanted.store_raw,
-            telemetry_secret=self.settings.publishing.telemetry_secret,
-        )
-
-    def routes(self) -> Routes:
-        """By the pipelines file as it now is. Raises `ConfigError`."""
-        tools = self._publishing_tools()
-        file = yaml_source.load_file(self.settings.routing.file)
-        return load_routes(file, lambda url: from_url(url, tools))
-
     @property
     def kinds(self) -> Kinds:
         """The kinds of notifications. Raises `ConfigError`."""
@@ -203,125 +143,20 @@ class Application:
         """What sends notifications by the routing as it now is."""
         return self.telling.sender()
 
-    def _publishing_tools(self, archive: Archive | None = None) -> Tools:
-        made = publisher_tools(self.settings)
-        return replace(made, archive=archive, clock=self.clock, log=self._log)
-
-    def configuration(self) -> tuple[Normaliser, Routes, Kinds]:
-        """All files, or a `ConfigError` with the problems of all."""
-        made: list[Any] = []
-        problems: list[Problem] = []
-        for load in (self.normaliser, self.routes, self.telling.read_kinds):
-            try:
-                made.append(load())
-            except ConfigError as error:
-                problems += error.problems
-        if problems:
-            raise ConfigError(problems)
-        return made[0], made[1], made[2]
-
-    # --- events in ---------------------------------------------------------------------------
-
-    def worker(self, wake: Callable[[], None] = nobody) -> tuple[Worker, AlarmFeed]:
-        """A worker, with all alarms loaded, and the feed that keeps them true to the store."""
-        alarms = LiveAlarms()
-        feed = self._feed(alarms)
-        worker = self._worker(alarms, wake, self._observer)
-        feed.load()
-        self.telling.load()
-        if self._outside:
-            self._outside.show_alarms(alarms, lambda: worker.unconvertible)
-        self._followed = alarms, wake
-        return worker, feed
-
-    def _worker(
-        self, alarms: LiveAlarms, wake: Callable[[], None], observer: Observer | None
-    ) -> Worker:
-        normaliser, routes, _ = self.configuration()
-        return Worker(
-            normaliser=normaliser,
-            routes=routes,
-            sinks=self.sinks,
-            alarms=alarms,
-            store=self.store,
-            clock=self.clock,
-            log=self._log,
-            wake=wake,
-            observer=observer,
-            tracing=self.tracing,
-            planner=self.telling.planner,
-        )
-
-    def _feed(self, alarms: LiveAlarms) -> AlarmFeed:
-        seconds = self.settings.alarms.refresh_seconds
-        return AlarmFeed(self.store, alarms, refresh_seconds=seconds, log=self._log)
-
-    def replay(
-        self, paths: Sequence[str | Path], progress: bool | None = None
-    ) -> tuple[Tally, Replayed]:
-        """Take captured messages in; returns when they are committed and the sinks have theirs."""
-        worker, _ = self.worker()
-        listener = ReplayListener(paths, worker, progress=progress)
-        before = signal.signal(signal.SIGINT, lambda number, frame: listener.stop())
-        try:
-            listener.run()
-            self.sinks.settle(self.settings.process.drain_seconds)
-        finally:
-            signal.signal(signal.SIGINT, before)
-        return worker.tally, listener.replayed
-
-    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
-        """Take a rejected event in again; the reason, if it is rejected again."""
-        return self._replaying.take_in(rejected)
-
-    def _start_replaying(self) -> tuple[Worker, Callable[[], None]]:
-        """A worker for rejected events. Where this process listens, on the alarms that it follows;
-        else on alarms of its own, which are looked after with each event."""
-        if self._followed:
-            return self._worker(*self._followed, observer=None), nobody
-        alarms = LiveAlarms()
-        feed = self._loaded_once(alarms)
-
-        def refresh() -> None:
-            feed.refresh()
-            self.telling.load()
-
-        return self._worker(alarms, nobody, observer=None), refresh
-
-    def _loaded_once(self, alarms: LiveAlarms) -> AlarmFeed:
-        """The feed that has loaded them, and did not wait for a store that is away. Raises
-        `StoreUnavailable`."""
-        feed = self._feed(alarms)
-        feed.stop()
-        try:
-            feed.load()
-        except Stopped as error:
-            raise StoreUnavailable("the alarms cannot be loaded; the log says why") from error
-        return feed
-
-    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
-        """What can cost most to match: (project or None for all, event type, alarms scanned)."""
-        with self._costly_turn:
-            if self._followed:
-                return self._followed[0].costly()
-            alarms = LiveAlarms()
-            self._loaded_once(alarms)
-            return alarms.costly()
-
     # --- processes ---------------------------------------------------------------------------
 
     def process(self, *, listen: bool, notify: bool, serve: bool = False) -> Process:
         """`tocsin run` (both), `tocsin listener`, `notifier` or `api`, ready to run."""
         process = Process(log=self._log, drain_seconds=self.settings.process.drain_seconds)
         # Before the files are read, so that no change between is missed.
-        of_events = [self.settings.normalise.file, self.settings.routing.file] if listen else []
+        of_events = self.hearing.files() if listen else []
         of_kinds = [Path(file)] if (file := self.settings.kinds.file) else []
         api = self.settings.api
         serve = serve or (listen and notify if api.enabled is None else api.enabled)
         of_api = [api.certificate, api.key, api.client_ca] if serve else []
         watch = FileWatch([*of_events, *of_kinds, *filter(None, of_api)], process.hang_up)
         process.on_hangup = self._reload()
-        outside = self._outside = self._look_from_outside()
+        outside = self.outside = self._look_from_outside()
         notifier = [self.notifier()] if notify else []
         routing = self.telling.feed(with_secrets=notify)
         routing.load()
@@ -354,8 +189,9 @@ class Application:
         return tracing
 
     @property
-    def _observer(self) -> Observer | None:
-        return self._outside.metrics if self._outside else None
+    def observer(self) -> Observer | None:
+        """Who is told what goes on, where it is seen from outside."""
+        return self.outside.metrics if self.outside else None
 
     def _look_from_outside(self) -> Outside | None:
         """How this process is seen from outside; None where it is not to be seen.
@@ -408,6 +244,29 @@ class Application:
         )
 
     @cached_property
+    def hearing(self) -> Hearing:
+        """What brings events in."""
+        return Hearing(self, self._log, self._open)
+
+    def normaliser(self, definitions: Path | None = None) -> Normaliser:
+        """By the definitions file, or this one, as it now is. Raises `ConfigError`."""
+        return self.hearing.normaliser(definitions)
+
+    def replay(
+        self, paths: Sequence[str | Path], progress: bool | None = None
+    ) -> tuple[Tally, Replayed]:
+        """Take captured messages in; returns when they are committed and the sinks have theirs."""
+        return self.hearing.replay(paths, progress)
+
+    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
+        """Take a rejected event in again; the reason, if it is rejected again."""
+        return self.hearing.replay_rejected(rejected)
+
+    def costly_alarms(self) -> list[tuple[str | None, str, int]]:
+        """What can cost most to match: (project or None for all, event type, alarms scanned)."""
+        return self.hearing.costly_alarms()
+
+    @cached_property
     def telling(self) -> Telling:
         """What brings notifications to people."""
         store, log = (lambda: self.store), self._log
@@ -435,11 +294,11 @@ class Application:
         """The REST API."""
         from pipeline.serving import api_server
 
-        return api_server(self, self.settings, self._log, self._observer)
+        return api_server(self, self.settings, self._log, self.observer)
 
     def notifier(self) -> Notifier:
         """The outbound loop."""
-        return self.telling.notifier(self._observer, self.tracing)
+        return self.telling.notifier(self.observer, self.tracing)
 
     def _add_api(self, process: Process) -> None:
         """The API, whose certificate is read again with all that is reloaded."""
@@ -459,22 +318,15 @@ class Application:
                 "no listener is configured. Set rabbitmq.urls (TOCSIN_RABBITMQ_URLS), bus.urls, "
                 "or http.enabled to true."
             )
-        worker, feed = self.worker(wake)
-        republisher = Republisher(self.sinks, log=self._log)
+        hearing = self.hearing
+        worker, feed = hearing.worker(wake)
+        republisher = Republisher(hearing.sinks, log=self._log)
         process.on_hangup, process.on_drain = self._reload(worker), worker.stop
-        listeners = self._listeners(worker, http)
-        if self._outside:
-            self._outside.show_listeners(listeners)
+        listeners = hearing.listeners(worker, http)
+        if self.outside:
+            self.outside.show_listeners(listeners)
         process.add_stage(listeners)
         process.add_stage([feed, republisher])
-
-    def _listeners(self, worker: Worker, http: bool) -> list[Part]:
-        rabbitmq, bus = self.settings.rabbitmq, self.settings.bus
-        listeners: list[Part] = [RabbitmqListener(rabbitmq, url, worker) for url in rabbitmq.urls]
-        listeners += [BusListener(bus, url, worker) for url in bus.urls]
-        if http:
-            listeners.append(HttpListener(self.settings.http, worker, worker.understand))
-        return listeners
 
     def _reload(self, worker: Worker | None = None) -> Callable[[], None]:
         def reload() -> None:
@@ -483,10 +335,10 @@ class Application:
                 if worker is None:
                     self.telling.use(self.telling.read_kinds())
                 else:
-                    normaliser, routes, kinds = self.configuration()
+                    normaliser, routes, kinds = self.hearing.configuration()
                     self.telling.use(kinds)
                     worker.configure(normaliser, routes)
-                    self.sinks.keep_only(routes.publishers())
+                    self.hearing.sinks.keep_only(routes.publishers())
             except ConfigError as error:
                 for problem in error.problems:
                     self._log.error("configuration.refused", problem=str(problem))
