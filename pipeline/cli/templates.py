@@ -10,7 +10,7 @@ from pipeline.cli import completion
 from pipeline.cli.base import EXIT_FAILED, fail, pass_desk
 from pipeline.cli.output import Output, output_options
 from pipeline.desk import Desk, Document
-from pipeline.desk.base import PREVIEW_FORMATS
+from pipeline.desk.told import PREVIEW_FORMATS
 from pipeline.errors import InvalidValue
 from pipeline.past import reference
 from pipeline.severity import WORDS

@@ -1,6 +1,7 @@
 """The desk: all that people ask of Tocsin, whoever brings it, a command or a request.
 
     base.py       what may be asked: a protocol for each matter, and for all of them together
+    told.py  kept.py  people.py  protocols: who is told what, what is kept, who asks
     local.py      the desk on the database of this machine
     alarms.py     alarms: made, found, changed, deleted; their states and histories
     entries.py    targets, groups, filters and matchers

@@ -23,7 +23,7 @@ from pipeline.entries import found, unknown_names
 from pipeline.errors import Forbidden, InvalidValue, NotFound, OutOfReach
 from pipeline.masking import mask_url
 from pipeline.registry import one_of
-from pipeline.store.base import HistoryEntry
+from pipeline.store.managing import HistoryEntry
 from pipeline.store.quotas import QuotaDefaults
 from pipeline.targets import check_action
 from pipeline.times import plain

@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from pipeline.access import Caller, Permission
 from pipeline.desk.alarms import LocalAlarms
-from pipeline.desk.base import PREVIEW_FORMATS, Document, Parts
+from pipeline.desk.base import Document, Parts
 from pipeline.desk.past import seen
+from pipeline.desk.told import PREVIEW_FORMATS
 from pipeline.errors import Forbidden, InvalidValue
 from pipeline.kinds import Kind
 from pipeline.masking import mask_url

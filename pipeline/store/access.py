@@ -1,7 +1,7 @@
 """API tokens and the history of what people changed, as the store keeps them.
 
 `pipeline.store.sql.tokens` and `pipeline.store.sql.changes` carry this out. A change is written in
-the transaction that it tells of. Alarms have a history of their own (`base.Alarms.history`).
+the transaction that it tells of. Alarms have a history of their own (`managing.Alarms.history`).
 """
 
 from __future__ import annotations

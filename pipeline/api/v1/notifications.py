@@ -12,7 +12,7 @@ from pipeline.api.v1.blueprint import Blueprint, desk
 from pipeline.api.v1.references import AboutSchema, reference_in
 from pipeline.api.v1.schemas import about, loaded, page_of
 from pipeline.desk import Document, Page
-from pipeline.desk.base import PREVIEW_FORMATS
+from pipeline.desk.told import PREVIEW_FORMATS
 from pipeline.kinds import Policy
 from pipeline.severity import WORDS
 from pipeline.strict_schema import StrictSchema

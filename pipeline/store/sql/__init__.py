@@ -38,7 +38,7 @@ from pipeline.store.sql.tokens import SqlTokens
 from pipeline.store.status import Status
 
 if TYPE_CHECKING:
-    from pipeline.store import access, base
+    from pipeline.store import access, base, managing
     from pipeline.store.applying import Applying
     from pipeline.store.archive import ArchivedEvents
     from pipeline.store.guards import GuardedOutbox
@@ -159,7 +159,7 @@ if TYPE_CHECKING:
 
     def _peoples_side(
         store: SqlStore,
-    ) -> tuple[base.Alarms, base.AlarmSearch, Quotas]:
+    ) -> tuple[managing.Alarms, managing.AlarmSearch, Quotas]:
         return store, store, store
 
     def _lookers_side(store: SqlStore) -> tuple[base.RejectedEvents, Status, ArchivedEvents]:

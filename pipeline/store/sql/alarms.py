@@ -20,7 +20,8 @@ from pipeline.alarms.alarm import COMPOSITE, Alarm, State
 from pipeline.alarms.composition import set_by_hand
 from pipeline.errors import Ambiguous, Conflict, NotFound
 from pipeline.store import schema
-from pipeline.store.base import AlarmChanges, HistoryEntry
+from pipeline.store.base import AlarmChanges
+from pipeline.store.managing import HistoryEntry
 from pipeline.store.quotas import QuotaDefaults
 from pipeline.store.rows import alarm_difference, alarm_from
 from pipeline.store.rules import leaf_states_text
@@ -82,7 +83,7 @@ class SqlAlarmSource(Part):
 
 
 class SqlAlarms(SqlAlarmChanges):
-    """`store.base.Alarms`, but for `search`."""
+    """`store.managing.Alarms`, but for `search`."""
 
     def create(
         self, alarm: Alarm, by: Caller = LOCAL, *, quotas: QuotaDefaults | None = None

@@ -17,8 +17,8 @@ from pipeline.alarms.alarm import Alarm, State
 from pipeline.alarms.criteria import ALARM_FIELDS, HISTORY_FIELDS, Criterion
 from pipeline.errors import InvalidValue
 from pipeline.store import schema
-from pipeline.store.base import HistoryEntry
 from pipeline.store.documents import storable_text
+from pipeline.store.managing import HistoryEntry
 from pipeline.store.rows import alarm_from
 from pipeline.store.sql.criteria import RANKS, Chosen, Columns, chosen
 from pipeline.store.sql.paging import Key, after
@@ -88,7 +88,7 @@ _HISTORY = _Searched(
 
 
 class SqlAlarmSearch(Part):
-    """`store.base.AlarmSearch`."""
+    """`store.managing.AlarmSearch`."""
 
     def search(
         self,
