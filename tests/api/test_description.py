@@ -23,7 +23,7 @@ from pipeline.targets import types
 from api.asking import Api
 from builders import NOON
 
-UNDESCRIBED = {"/", "/healthcheck", "/healthz", "/openapi.json", "/docs"}
+UNDESCRIBED = {"/readyz", "/", "/healthcheck", "/healthz", "/openapi.json", "/docs"}
 """What tells of the server itself."""
 
 

@@ -61,7 +61,7 @@ class NewTokenOut(TokenOut):
     )
 
 
-class ChangeOut(Schema):
+class ChangeLineOut(Schema):
     """Something that was changed."""
 
     change_id = fields.String(required=True)

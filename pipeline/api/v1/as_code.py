@@ -54,7 +54,7 @@ class ApplyIn(StrictSchema):
     dry_run = fields.Boolean(load_default=False, **about("Only say what would change."))
 
 
-class ChangeOut(Schema):
+class ItemChangeOut(Schema):
     """A change that was made, or would be."""
 
     kind = fields.String(required=True, validate=validate.OneOf(list(LISTS.values())))
@@ -68,7 +68,7 @@ class ChangeOut(Schema):
 class AppliedOut(Schema):
     """What was done, or would be."""
 
-    changes = fields.List(fields.Nested(ChangeOut), required=True)
+    changes = fields.List(fields.Nested(ItemChangeOut), required=True)
     unchanged = fields.Integer(required=True, **about("How many are as they are to be."))
 
 

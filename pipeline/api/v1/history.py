@@ -9,7 +9,7 @@ from typing import Any
 from marshmallow import fields
 
 from pipeline.access import Permission
-from pipeline.api.v1.access_schemas import ChangeOut
+from pipeline.api.v1.access_schemas import ChangeLineOut
 from pipeline.api.v1.blueprint import Blueprint, desk
 from pipeline.api.v1.schemas import PageQuery, about, page_of
 from pipeline.desk import Page
@@ -34,7 +34,7 @@ def blueprint() -> Blueprint:
         "/v1/history",
         Permission.AUDIT,
         query=_HistoryQuery,
-        gives=page_of(ChangeOut, "Changes"),
+        gives=page_of(ChangeLineOut, "Changes"),
     )
     def list_changes(query: Mapping[str, Any]) -> Page:
         """List what was changed, newest first; alarms have histories of their own"""
