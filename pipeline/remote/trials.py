@@ -9,8 +9,9 @@ from typing import Any
 
 from pipeline.desk import Document
 from pipeline.errors import InvalidValue
-from pipeline.past import Content, Reference
+from pipeline.past import Reference
 from pipeline.remote.connection import Connection
+from pipeline.remote.references import sent
 
 _MOST_BYTES = 16 * 1024 * 1024
 
@@ -23,11 +24,8 @@ class RemoteTrials:
 
     def explain(self, alarm: str, event: Reference, at: datetime | None = None) -> Document:
         """Why an alarm does or does not fire on an event."""
-        if isinstance(event, Content):
-            meant: Any = {"file": {"name": event.name, "text": event.text}}
-        else:
-            meant = {"event_id": event}
-        return self._connection.post("alarms", alarm, "explain", body={**meant, **_time("at", at)})
+        body = {**sent(event), **_time("at", at)}
+        return self._connection.post("alarms", alarm, "explain", body=body)
 
     def test(
         self,

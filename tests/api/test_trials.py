@@ -54,7 +54,7 @@ class TestExplain:
         alarm = store.create(an_alarm(name="failed", rule=FAILED, all_projects=True))
         event = a_login("success")
         store.keep_events([event])
-        answer = api.post("/v1/alarms/failed/explain", json={"event_id": event.message_id[:8]})
+        answer = api.post("/v1/alarms/failed/explain", json={"event": event.message_id[:8]})
         assert (answer.status_code, answer.json["fires"]) == (200, False)
         assert answer.json["verdict"] == "does not fire: traits.outcome = failure"
         assert answer.json["alarm_id"] == alarm.alarm_id
@@ -66,7 +66,7 @@ class TestExplain:
         other = store.create(an_alarm(name="other", state=State.OK, all_projects=True))
         rule = any_of(FAILED, other)
         store.create(a_composite(rule, name="both", all_projects=True))
-        found = api.post("/v1/alarms/both/explain", json={"event": a_login().as_dict()}).json
+        found = api.post("/v1/alarms/both/explain", json={"message": a_login().as_dict()}).json
         assert ExplanationOut().validate(found) == {}
         assert (found["form"], found["verdict"]) == (
             "(rule1 or rule2)",
@@ -82,11 +82,11 @@ class TestExplain:
         event = a_login()
         fire(store, alarm, event)
         path = f"/v1/alarms/{alarm.alarm_id}/explain"
-        found = api.post(path, json={"event": event.as_dict()}).json
+        found = api.post(path, json={"message": event.as_dict()}).json
         assert (found["fires"], found["fired_at"]) == (False, "2026-01-02T12:00:00")
         assert found["verdict"] == "matches and stays silent: it is in state alarm already"
 
-    @pytest.mark.parametrize("way", ["event", "file"])
+    @pytest.mark.parametrize("way", ["message", "file"])
     def test_what_was_captured_may_be_brought_along(
         self, api: Api, store: SqlStore, way: str
     ) -> None:
@@ -94,7 +94,7 @@ class TestExplain:
         store.create(an_alarm(name="domain", rule=rule, all_projects=True))
         with (DATA / "keystone-cadf.jsonl").open() as lines:
             text = next(lines)
-        given = json.loads(text) if way == "event" else {"name": "a.jsonl", "text": f"\n{text}"}
+        given = json.loads(text) if way == "message" else {"name": "a.jsonl", "text": f"\n{text}"}
         found = api.post("/v1/alarms/domain/explain", json={way: given}).json
         assert found["verdict"] == "fires: insufficient data → alarm"
         assert found["message_id"] == "4fd53957-38d6-4ed4-9d7d-05924e45b7a2"
@@ -106,22 +106,22 @@ class TestExplain:
         rule = a_rule("identity.authenticate")
         store.create(an_alarm(name="a", rule=rule, time_constraints=(noon,), all_projects=True))
         event = a_login().as_dict()
-        assert api.post("/v1/alarms/a/explain", json={"event": event}).json["fires"]
-        late = {"event": event, "at": "2026-01-02T15:00:00+01:00"}
+        assert api.post("/v1/alarms/a/explain", json={"message": event}).json["fires"]
+        late = {"message": event, "at": "2026-01-02T15:00:00+01:00"}
         found = api.post("/v1/alarms/a/explain", json=late).json
         assert (found["fires"], found["at"]) == (False, "2026-01-02T14:00:00")
 
     @pytest.mark.parametrize(
         ("body", "status", "said"),
         [
-            ({}, 400, "say which event, by just one of event_id, event, file."),
-            ({"event_id": "a", "event": {}}, 400, "by just one of"),
-            ({"event_id": "gone"}, 404, "Event gone is not in the archive"),
-            ({"event": {"a": 1}}, 400, "event: there is no event in it: "),
+            ({}, 400, "one of event, message, file is needed."),
+            ({"event": "a", "message": {}}, 400, "give one of event, message, file"),
+            ({"event": "gone"}, 404, "Event gone is not in the archive"),
+            ({"message": {"a": 1}}, 400, "message: there is no event in it: "),
             ({"file": {"name": "f.jsonl", "text": "x"}}, 400, "f.jsonl: there is no event in it"),
             ({"file": {"text": "\ud800"}}, 400, "file: it is no text in UTF-8."),
-            ({"event_id": "a", "at": "noon"}, 400, "at: Not a valid datetime."),
-            ({"event_id": "a", "at": "2026-01-02T12:00:00"}, 400, "at: "),
+            ({"event": "a", "at": "noon"}, 400, "at: Not a valid datetime."),
+            ({"event": "a", "at": "2026-01-02T12:00:00"}, 400, "at: "),
             ({"evnt": {}}, 400, "Unknown attribute: evnt. Did you mean 'event'?"),
         ],
     )
@@ -147,11 +147,11 @@ class TestExplain:
             answer = api.post(f"/v1/alarms/{alarm}/explain", json=body, by=caller)
             return answer.status_code
 
-        assert ask("p-1", event_id=mine.message_id) == 200
-        assert ask("p-2", event_id=mine.message_id) == 404
-        assert ask("p-1", event_id=theirs.message_id) == 404
-        assert ask("p-1", event_id=nobodys.message_id) == 404
-        assert ask("p-1", event=theirs.as_dict()) == 200
+        assert ask("p-1", event=mine.message_id) == 200
+        assert ask("p-2", event=mine.message_id) == 404
+        assert ask("p-1", event=theirs.message_id) == 404
+        assert ask("p-1", event=nobodys.message_id) == 404
+        assert ask("p-1", message=theirs.as_dict()) == 200
 
 
 class TestTest:

@@ -9,6 +9,7 @@ from marshmallow import Schema, fields, validate
 from pipeline.alarms.alarm import State
 from pipeline.alarms.explaining import About
 from pipeline.alarms.found import Is
+from pipeline.api.v1.references import AboutSchema
 from pipeline.api.v1.schemas import about
 from pipeline.desk.base import MOST_AT_ONCE
 from pipeline.strict_schema import StrictSchema
@@ -19,21 +20,9 @@ MOST_NEWEST = 1_000
 _STATES = validate.OneOf(list(map(str, State)))
 
 
-class _FileIn(StrictSchema):
-    """A file's text, and its name for messages."""
+class ExplainAlarmIn(AboutSchema):
+    """An event: one in the archive, or one that is sent along; and when it is to have come."""
 
-    name = fields.String(load_default="file", **about("What messages call it."))
-    text = fields.String(required=True, **about("JSON Lines; the first event in it counts."))
-
-
-class ExplainIn(StrictSchema):
-    """An event, by its id in the archive, or as it is; just one of the three."""
-
-    event_id = fields.String(**about("Of an event in the archive, or a unique beginning of it."))
-    event = fields.Dict(
-        **about("A normalised event, a captured message, or the body of a message.")
-    )
-    file = fields.Nested(_FileIn, **about("A file with an event, as `tocsin normalise` reads it."))
     at = fields.AwareDateTime(
         format="iso",
         **about("As if the event came then; unless it is given, when it was generated."),
@@ -51,7 +40,7 @@ class TrialIn(StrictSchema):
     )
     events = fields.List(
         fields.Raw(),
-        **about("Each an object as in `event` of an explanation, or a text: a line of a file."),
+        **about("Each an object as in `message` of an explanation, or a text: a line of a file."),
     )
     since = fields.AwareDateTime(format="iso", **about("Of the archive: generated then or later."))
     until = fields.AwareDateTime(format="iso", **about("Generated then or earlier."))
@@ -160,4 +149,4 @@ class TrialOut(Schema):
     alarms = fields.List(fields.Nested(TriedOut), required=True)
 
 
-COMPONENTS: Mapping[str, type[Schema]] = {"ExplainIn": ExplainIn, "TrialIn": TrialIn}
+COMPONENTS: Mapping[str, type[Schema]] = {"ExplainAlarmIn": ExplainAlarmIn, "TrialIn": TrialIn}

@@ -6,23 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError
-
 from pipeline.access import Permission
-from pipeline.alarms.schema import flat
 from pipeline.api.v1.blueprint import Blueprint, desk
+from pipeline.api.v1.references import needed_reference
+from pipeline.api.v1.schemas import loaded
 from pipeline.api.v1.trial_schemas import (
     MOST_EVENTS,
-    ExplainIn,
+    ExplainAlarmIn,
     ExplanationOut,
     TrialIn,
     TrialOut,
 )
 from pipeline.desk import Document
 from pipeline.errors import InvalidValue
-from pipeline.past import Content, Reference
-
-_WAYS = ("event_id", "event", "file")
 
 
 def blueprint() -> Blueprint:
@@ -33,18 +29,18 @@ def blueprint() -> Blueprint:
         "POST",
         "/v1/alarms/<alarm>/explain",
         Permission.AUDIT,
-        body="ExplainIn",
+        body="ExplainAlarmIn",
         gives=ExplanationOut,
     )
     def explain_alarm(alarm: str, body: Mapping[str, Any]) -> Document:
         """Explain why an alarm does or does not fire on an event"""
-        sent = _loaded(ExplainIn(), body)
-        return desk().trials.explain(alarm, _reference(sent), sent.get("at"))
+        sent = loaded(ExplainAlarmIn, body)
+        return desk().trials.explain(alarm, needed_reference(sent), sent.get("at"))
 
     @trials.operation("POST", "/v1/alarms/test", Permission.AUDIT, body="TrialIn", gives=TrialOut)
     def test_alarms(body: Mapping[str, Any]) -> Document:
         """Say on which events alarms would have fired; the alarms are not made"""
-        sent = _loaded(TrialIn(), body)
+        sent = loaded(TrialIn, body)
         events = sent.get("events")
         return desk().trials.test(
             sent["alarms"],
@@ -56,30 +52,6 @@ def blueprint() -> Blueprint:
         )
 
     return trials
-
-
-def _loaded(schema: Schema, body: Mapping[str, Any]) -> dict[str, Any]:
-    """What was sent. Raises `InvalidValue` with all that is wrong with it."""
-    try:
-        loaded: dict[str, Any] = schema.load(dict(body))
-    except ValidationError as error:
-        problems = list(flat(error.messages_dict))
-        text = "; ".join(f"{name}: {each}" if name else each for name, each in problems)
-        raise InvalidValue(text, problems[0][0] or None, error.messages_dict) from error
-    return loaded
-
-
-def _reference(sent: Mapping[str, Any]) -> Reference:
-    given = [name for name in _WAYS if name in sent]
-    if len(given) != 1:
-        message = f"say which event, by just one of {', '.join(_WAYS)}."
-        raise InvalidValue(message, given[-1] if given else "event_id")
-    match given[0]:
-        case "event":
-            return Content("event", _text(sent["event"]))
-        case "file":
-            return Content(sent["file"]["name"], sent["file"]["text"])
-    return str(sent["event_id"])
 
 
 def _line(event: Any) -> bytes:
