@@ -99,6 +99,26 @@ def pass_application(command: Callable[..., _Result]) -> Callable[..., _Result]:
     return with_application
 
 
+def pass_local(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Hand a command that works on this machine alone the application, as its first argument.
+
+    Where a server is named it is refused: it would do to one database what was meant for another.
+    """
+
+    @wraps(command)
+    def with_application(*args: Any, **options: Any) -> _Result:
+        app = click.get_current_context().find_root().obj
+        if server := app.settings.client.server:
+            path = click.get_current_context().command_path
+            raise InvalidValue(
+                f"{path} works on the database of this machine, and {server} is asked. Run it "
+                "there, or name no server (--server, TOCSIN_SERVER, client.server)."
+            )
+        return command(app, *args, **options)
+
+    return with_application
+
+
 def pass_desk(command: Callable[..., _Result]) -> Callable[..., _Result]:
     """Hand a command the desk, as its first argument: it works on a server as well."""
 

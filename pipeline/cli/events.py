@@ -10,7 +10,7 @@ from typing import BinaryIO
 import click
 
 from pipeline.app import Application
-from pipeline.cli.base import EXIT_FAILED, fail, pass_application
+from pipeline.cli.base import EXIT_FAILED, fail, pass_application, pass_local
 from pipeline.errors import InvalidValue
 from pipeline.event import Event
 from pipeline.listeners.replay.lines import Unreadable, lines
@@ -60,7 +60,7 @@ def normalise(
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(allow_dash=True), metavar="FILE..."
 )
-@pass_application
+@pass_local
 def replay(application: Application, files: Sequence[str]) -> None:
     """Take captured messages in, as if they came from a bus now.
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from pipeline.cli.base import Application, pass_application
+from pipeline.cli.base import Application, pass_local
 from pipeline.cli.output import Output, output_options
 from pipeline.store.retention import Kept
 
@@ -23,7 +23,7 @@ _PLANNED_COLUMNS = ("what", "too_old")
 )
 @click.option("--dry-run", is_flag=True, help="Only count what would be removed.")
 @output_options
-@pass_application
+@pass_local
 def expire(app: Application, output: Output, what: tuple[str, ...], dry_run: bool) -> None:
     """Remove what is older than the settings retention.* say.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from pipeline.cli.base import EXIT_FAILED, Application, pass_application
+from pipeline.cli.base import EXIT_FAILED, Application, pass_local
 from pipeline.errors import InvalidValue
 from pipeline.secrets import report
 from pipeline.secrets.rotation import Resealed, drop_old, prepare
@@ -21,7 +21,7 @@ def secrets() -> None:
 
 
 @secrets.command()
-@pass_application
+@pass_local
 def check(app: Application) -> None:
     """Say whether this machine can open the secrets of every target.
 
@@ -62,7 +62,7 @@ def check(app: Application) -> None:
     help="Take the old keys out of the file, once all machines have the new one.",
 )
 @click.option("--lost", is_flag=True, help="The key file is lost for good: begin a new one.")
-@pass_application
+@pass_local
 def rotate(app: Application, only_prepare: bool, dropping: bool, lost: bool) -> None:
     """Encrypt the secrets of all targets with a new key.
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from pipeline.access.settings import ClientSettings
 from pipeline.cli.expire import expire
 from pipeline.store.archive import EventFilter
 from pipeline.store.sql import SqlStore
@@ -55,3 +56,9 @@ def test_it_removes_only_what_is_named(tocsin: Tocsin, store: SqlStore) -> None:
 def test_it_removes_all_that_is_too_old(tocsin: Tocsin, store: SqlStore) -> None:
     assert "events 2" in tocsin("expire", "-f", "value")
     assert "events 0" in tocsin("expire", "-f", "value")
+
+
+def test_it_does_nothing_here_where_a_server_is_asked(tocsin: Tocsin, store: SqlStore) -> None:
+    tocsin.application.client = ClientSettings(server="https://tocsin.example:8042")
+    assert "https://tocsin.example:8042 is asked. Run it there" in tocsin.fails("expire", code=2)
+    assert len(store.events(EventFilter())) == 2
