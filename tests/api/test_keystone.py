@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.access import Caller, Role
 from pipeline.api.identity.keystone import KeystoneIdentity
-from pipeline.errors import IdentityUnavailable, Unauthenticated
+from pipeline.errors import Forbidden, IdentityUnavailable, Unauthenticated
 from pipeline.targets.identity import Identity
 from pipeline.targets.settings import DeliverySettings
 
@@ -59,7 +59,6 @@ def ask(identity: KeystoneIdentity, token: str) -> Caller:
             ("reader",),
             Caller(*("anna", Role.AUDIT, "p-1"), projects=frozenset({"p-1"}), names=frozenset()),
         ),
-        (None, (), Caller("anna", Role.AUDIT, projects=frozenset(), names=frozenset())),
     ],
 )
 def test_roles_in_a_project_say_who_the_caller_is(
@@ -71,6 +70,14 @@ def test_roles_in_a_project_say_who_the_caller_is(
 ) -> None:
     keystone.admit("gAAAA-anna", "anna", project, *roles)
     assert ask(identity, "gAAAA-anna") == caller
+
+
+def test_who_has_no_role_may_do_nothing(
+    keystone: KeystoneServer, identity: KeystoneIdentity
+) -> None:
+    keystone.admit("gAAAA-anna", "anna", None)
+    with pytest.raises(Forbidden, match="who has no role may do nothing here"):
+        ask(identity, "gAAAA-anna")
 
 
 def test_a_token_that_is_not_known_or_has_ended_is_refused(

@@ -153,6 +153,7 @@ def test_a_database_that_is_away_offers_nothing(
         raise StoreUnavailable("away")
 
     monkeypatch.setattr(Database, "read", away)
+    monkeypatch.setattr(Database, "stream", away)
     assert completed(tocsin, *words) == []
 
 

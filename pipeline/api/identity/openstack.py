@@ -14,10 +14,8 @@ def caller_of_roles(user_id: str, project_id: str, roles: Collection[str]) -> Ca
     if "admin" in roles:
         return Caller(user_id, Role.ADMIN, project_id)
     if not {"member", "reader"}.intersection(roles):
-        named = ", ".join(sorted(roles))
-        raise Forbidden(
-            f"the roles {named} may do nothing here. It takes admin, member or reader."
-        )
+        who = f"the roles {', '.join(sorted(roles))}" if roles else "who has no role"
+        raise Forbidden(f"{who} may do nothing here. It takes admin, member or reader.")
     role = Role.ADMIN if "member" in roles else Role.AUDIT
     own = frozenset({project_id} if project_id else ())
     return Caller(user_id, role, project_id, projects=own, names=frozenset())
