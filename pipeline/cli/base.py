@@ -17,18 +17,11 @@ import click
 from pipeline.errors import ConfigError, InvalidValue, TocsinError
 
 if TYPE_CHECKING:
-    from pipeline.access import Caller
     from pipeline.desk import Desk
-    from pipeline.kinds import Kinds
-    from pipeline.past import Past
     from pipeline.pruner import Pruner
     from pipeline.secrets import KeyFileSealer
-    from pipeline.sending import Sender
     from pipeline.settings import Settings
-    from pipeline.store.base import RejectedEvent
     from pipeline.store.sql import SqlStore
-    from pipeline.telling import Telling
-    from pipeline.templates import Templates
 
 _Result = TypeVar("_Result")
 
@@ -36,15 +29,11 @@ EXIT_FAILED, EXIT_USAGE = 1, 2
 
 
 class Application(Protocol):
-    """What a command may ask for (`pipeline.app.Application`)."""
+    """What a command may ask for (`pipeline.app.Application`); most ask the desk alone."""
 
     @property
     def desk(self) -> Desk:
         """Where questions go that the database of this machine can answer, or a server."""
-
-    @property
-    def caller(self) -> Caller:
-        """Who runs the command, for the history."""
 
     @property
     def settings(self) -> Settings:
@@ -53,20 +42,6 @@ class Application(Protocol):
     @property
     def store(self) -> SqlStore:
         """The store, opened at the first use."""
-
-    @property
-    def kinds(self) -> Kinds:
-        """The kinds of notifications."""
-
-    @property
-    def templates(self) -> Templates:
-        """What puts notifications into words."""
-
-    def past(self) -> Past:
-        """Where to find what was there before, to try something out with."""
-
-    def sender(self) -> Sender:
-        """What sends notifications."""
 
     @property
     def sealer(self) -> KeyFileSealer:
@@ -78,15 +53,8 @@ class Application(Protocol):
     def new_id(self) -> str:
         """A new unique id."""
 
-    @property
-    def telling(self) -> Telling:
-        """What brings notifications to people."""
-
     def pruner(self) -> Pruner:
         """What removes what is too old."""
-
-    def replay_rejected(self, rejected: RejectedEvent) -> str | None:
-        """Take a rejected event in again; the reason, if it is rejected again."""
 
 
 def pass_application(command: Callable[..., _Result]) -> Callable[..., _Result]:
