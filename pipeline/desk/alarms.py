@@ -236,12 +236,14 @@ class LocalAlarms:
         if alarm.all_projects and not (before and before.all_projects):
             self._caller.require_all(Permission.MODIFY)
         known = {action for name in _STATES for action in getattr(before, name, ())}
-        new = {action for name in _STATES for action in getattr(alarm, name)} - known
-        for action in sorted(new):
+        actions = {action for name in _STATES for action in getattr(alarm, name)}
+        for action in sorted(actions - known):
             self.may_tell(action)
-        if before is not None and not new:
+        if before is not None and actions <= known:
             return alarm
-        return replace(alarm, guarded=not self._caller.is_admin)
+        # As long as one of them is left that somebody else than an admin set.
+        still = before is not None and before.guarded and bool(actions & known)
+        return replace(alarm, guarded=still or not self._caller.is_admin)
 
     def may_tell(self, action: str) -> None:
         """Raise `OutOfReach` for an action that the caller may not use."""

@@ -144,7 +144,10 @@ class TestProjects:
                         by=a_caller(**OF_P1)).json  # fmt: skip
         api.patch(f"/v1/alarms/{made['alarm_id']}", json={"name": "b"})
         assert store.get(made["alarm_id"]).guarded
-        api.patch(f"/v1/alarms/{made['alarm_id']}", json={"alarm_actions": ["https://x.example"]})
+        both = [HOOK, "https://x.example"]
+        api.patch(f"/v1/alarms/{made['alarm_id']}", json={"alarm_actions": both})
+        assert store.get(made["alarm_id"]).guarded
+        api.patch(f"/v1/alarms/{made['alarm_id']}", json={"alarm_actions": ["https://y.example"]})
         assert not store.get(made["alarm_id"]).guarded
 
     @pytest.mark.parametrize(
