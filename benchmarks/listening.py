@@ -15,7 +15,7 @@ much sent ahead. CPU is the process's own, user and system, over the same time.
                          before it acknowledges. None of its alarms match, or one in a hundred
                          messages fires one.
 
-    python -m benchmarks.listening [--messages 40000] [--rounds 3] [--alarms 100000]
+    python -m benchmarks.listening [--messages 40000] [--rounds 7] [--alarms 100000]
                                    [--queue-type classic quorum]
 """
 
@@ -101,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--messages", type=int, default=40_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--alarms", type=int, default=100_000)
     parser.add_argument(
         "--queue-type", nargs="+", choices=("classic", "quorum"), default=("classic", "quorum")

@@ -12,7 +12,7 @@ urllib3's pool, by `http.client`, and over a raw socket. They record nothing.
 A second run gives every tenth delivery to a receiver that never answers (delivery 8): the rate of
 the others is held against the run without it, of the same round.
 
-    python -m benchmarks.notifying [--deliveries 12000] [--rounds 3] [--database postgresql sqlite]
+    python -m benchmarks.notifying [--deliveries 12000] [--rounds 7] [--database postgresql sqlite]
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--deliveries", type=int, default=12_000)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--database", nargs="+", default=["postgresql", "sqlite"])
     return parser.parse_args(arguments)
 
