@@ -2,6 +2,7 @@
 
     opening.py       which format a body has: oslo v1 and v2, bare CADF; the one way in
     cloudevents.py   CloudEvents 1.0, structured and binary
+    mail.py          mails, and which of them are better not answered
     decoding.py      bytes → JSON values: compression, and JSON that strict readers refuse
     secrets.py       what must not be stored: dropped from contexts, masked elsewhere
     moments.py       the time formats of the wire → aware UTC

@@ -4,6 +4,7 @@
     oslo 1.0     the notification itself
     CloudEvents  structured or binary (`cloudevents.py`)                  events-in 10
     CADF         an audit event without any envelope                      events-in 10
+    mail         message/rfc822 (`mail.py`)                               notifications 18
 
 Called by the worker for every message, and by `tocsin normalise`. Never raises.
 """
@@ -15,13 +16,14 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from pipeline.envelope import cloudevents
+from pipeline.envelope import cloudevents, mail
 from pipeline.envelope.decoding import (
     Unreadable,
     is_delicate,
     read_json,
     read_json_exactly,
     read_json_roughly,
+    storable,
     unpacked,
 )
 from pipeline.envelope.moments import moment
@@ -81,6 +83,8 @@ def open_envelope(
                 cloudevents.binary(attributes, unpacked(body), content_type), received_at
             )
         if body[:1] != b"{":
+            if mail.is_mail(content_type):
+                return _mail(body, received_at)
             body = unpacked(body)
         return _opened(body, content_type or "", received_at)
     except Unreadable as error:
@@ -271,6 +275,22 @@ def _cloudevent(event: cloudevents.CloudEvent, received_at: datetime | None) -> 
     )  # fmt: skip
     envelope.document["cloudevent"] = attributes
     return envelope
+
+
+# --- mail ------------------------------------------------------------------------------------
+
+
+def _mail(body: bytes, received_at: datetime | None) -> Envelope:
+    if reason := mail.why_cut(body):
+        raise Unreadable(reason)
+    found = mail.mail_of(body)
+    time = found.date or (received_at.isoformat() if received_at else None)
+    if time is None:
+        raise Unreadable("The mail has no `Date`, and when it came is not known.")
+    message_id, sender, payload = storable([found.message_id, found.sender, found.payload])
+    return _envelope(
+        message_id[:MESSAGE_ID_LIMIT], mail.EVENT_TYPE, sender, found.priority, time, payload, {}
+    )
 
 
 def _kind(value: Any) -> str:

@@ -21,6 +21,7 @@ from typing import Any, Final
 import idna
 from marshmallow import ValidationError, fields, validates, validates_schema
 
+from pipeline.envelope.mail import OWN_HEADER
 from pipeline.errors import InvalidValue
 from pipeline.notification import Delivery, Refused
 from pipeline.targets import options
@@ -150,6 +151,7 @@ def compose(
     mail["Date"] = format_datetime(delivery.notification.created_at)
     mail["Message-ID"] = f"<{delivery.delivery_id}@{from_.domain or 'localhost'}>"
     mail["Auto-Submitted"] = "auto-generated"
+    mail[OWN_HEADER] = delivery.delivery_id
     mail.set_content(_sendable(rendered.text), cte="quoted-printable")
     mail.add_alternative(_sendable(rendered.html), subtype="html", cte="quoted-printable")
     return mail

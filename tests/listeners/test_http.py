@@ -133,6 +133,16 @@ class TestAccepted:
         assert answer.status_code == 202
         assert worker.committed[0].content_type == "application/cloudevents+json"
 
+    def test_a_mail(self) -> None:
+        """notifications 18: whoever brings mails tries again what is refused, so one of our own
+        that came back is taken, and is none."""
+        worker, mail = RecordingWorker(), b"From: root@node-1\r\nSubject: x\r\n\r\nhelp"
+        with serving(worker) as client:
+            assert client.post(mail, "message/rfc822").json() == {"accepted": 1}
+            own = b"X-Tocsin-Delivery: 1\r\n" + mail
+            assert client.post(own, "message/rfc822").json() == {"accepted": 0}
+        assert [(m.body, m.content_type) for m in worker.committed] == [(mail, "message/rfc822")]
+
     def test_a_batch_of_cloudevents(self) -> None:
         """events-in 10"""
         worker = RecordingWorker()

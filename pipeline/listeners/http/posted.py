@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from pipeline.envelope.mail import MEDIA_TYPE, is_mail, why_cut
 from pipeline.listeners.base import Message
 
 JSON = "application/json"
@@ -20,7 +21,8 @@ CLOUDEVENTS_BATCH = "application/cloudevents-batch+json"
 _ACCEPTED = (JSON, CLOUDEVENT, CLOUDEVENTS_BATCH)
 _HOW = (
     f"Send it with the header 'Content-Type: {JSON}' (oslo or CADF), '{CLOUDEVENT}' or "
-    f"'{CLOUDEVENTS_BATCH}', or as a CloudEvent in binary mode with 'ce-' headers."
+    f"'{CLOUDEVENTS_BATCH}', a mail as '{MEDIA_TYPE}', or a CloudEvent in binary mode with 'ce-' "
+    "headers."
 )
 
 _BLANK = re.compile(r"[ \t\r\n]*")
@@ -55,6 +57,10 @@ def read(body: bytes, content_type: str | None, headers: Mapping[str, str]) -> P
     attributes = {name: value for name, value in headers.items() if name.startswith("ce-")}
     if "ce-specversion" in attributes:
         return Posted([Message(body, content_type, attributes, "http")], is_array=False)
+    if is_mail(mimetype):
+        # Whoever brings mails tries again what is refused: one that is cut is taken, and is none.
+        messages = [] if why_cut(body) else [Message(body, content_type, {}, "http")]
+        return Posted(messages, is_array=False)
     if mimetype not in _ACCEPTED:
         raise Unacceptable(415, f"cannot read a body of type {mimetype or 'unknown'}. {_HOW}")
     encoding = headers.get("content-encoding", "identity")
