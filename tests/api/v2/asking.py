@@ -15,12 +15,13 @@ from pipeline.access.settings import ApiSettings
 from pipeline.api import make_app
 from pipeline.api.identity import noauth_caller
 
+from api.asking import Asking
 from cli.application import TestApplication
 
 EVENT: dict[str, Any] = {"name": "a", "type": "event", "event_rule": {"event_type": "x.y"}}
 
 
-class Aodh:
+class Aodh(Asking):
     """Asks as user u-1 of project p-1, an admin, unless the test says another."""
 
     def __init__(self, application: TestApplication, **settings: Any) -> None:
@@ -41,18 +42,6 @@ class Aodh:
         """The answer; `more` is what werkzeug's test client takes: json, data, query_string."""
         headers = {"X-Roles": role, "X-Project-Id": project, "X-User-Id": user}
         return self._client.open(path, method=method, headers=headers, **more)
-
-    def get(self, path: str, **more: Any) -> TestResponse:
-        return self.ask("GET", path, **more)
-
-    def post(self, path: str, **more: Any) -> TestResponse:
-        return self.ask("POST", path, **more)
-
-    def put(self, path: str, **more: Any) -> TestResponse:
-        return self.ask("PUT", path, **more)
-
-    def delete(self, path: str, **more: Any) -> TestResponse:
-        return self.ask("DELETE", path, **more)
 
     def made(self, **fields: Any) -> Any:
         """Make an alarm of the admin's project; as it was answered."""
