@@ -85,7 +85,8 @@ class LocalEntries:
             self._caller.require_admin(f"a target of type {document['type']}")
         for reference in _REFERENCES:
             given = document.get(reference) or ()
-            for name in [given] if isinstance(given, str) else given:
+            # What is no list of names is for the schema to refuse.
+            for name in given if isinstance(given, (list, tuple)) else [given]:
                 self._caller.require_name(Permission.USE, str(name))
 
 

@@ -181,6 +181,13 @@ class TestProjects:
         assert set_state.status_code == (200 if role is Role.MANAGE else 403)
 
 
+@pytest.mark.parametrize("target", [-909, True, {"a": 1}, [[]]])
+def test_names_that_are_none_are_refused(api: Api, target: Any) -> None:
+    for by in (a_caller(), a_caller(names=frozenset({"a-matcher"}))):
+        answer = api.post("/v1/matchers", json={"name": "a-matcher", "target": target}, by=by)
+        assert answer.status_code in (400, 403), answer.text
+
+
 def test_the_history_says_who_it_was(api: Api, store: SqlStore) -> None:
     made = api.post("/v1/alarms", json={"name": "a", "project_id": "p-9"},
                     by=a_caller("u-7", project_id="p-7"))  # fmt: skip
