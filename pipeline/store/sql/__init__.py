@@ -6,8 +6,6 @@ together. Safe to use from many threads; a process opens one.
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -23,6 +21,7 @@ from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.changes import SqlChanges
 from pipeline.store.sql.clock import SqlClock
 from pipeline.store.sql.deliveries import SqlDeliveries
+from pipeline.store.sql.ids import new_id
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
@@ -49,19 +48,6 @@ if TYPE_CHECKING:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def new_id() -> str:
-    """A UUID that sorts by the time at which it was made (RFC 9562, version 7).
-
-    Rows that are written together so stand together in every index on ids: random ones would
-    each change a page of their own, once a table has outgrown the memory. Made here because each
-    transition needs several, and in half the time that `uuid.uuid4` takes.
-    """
-    chance = os.urandom(10).hex()
-    variant = "89ab"[int(chance[3], 16) & 3]
-    now = f"{time.time_ns() // 1_000_000:012x}"
-    return f"{now[:8]}-{now[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
 
 class SqlStore(
