@@ -40,7 +40,8 @@ from pipeline.secrets import KeyFile, KeyFileSealer, Sources
 from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings
 from pipeline.store.base import RejectedEvent
-from pipeline.store.sql import SqlStore, new_id
+from pipeline.store.sql import SqlStore
+from pipeline.store.sql.ids import new_id
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.telling import Telling, nobody
 from pipeline.templates import Templates
