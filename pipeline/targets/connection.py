@@ -9,7 +9,7 @@ A connection that was kept open may be gone by the time it is used again. Then t
 once more over a new one; whoever did take the first knows the second by its `webhook-id`.
 
 No pool of urllib3 and no session of requests: either takes longer than all else that becomes of a
-delivery. `http.client` reads the answers, but for plain heads (`pipeline.targets.plain_head`).
+delivery. `http.client` reads the answers, but for plain ones (`pipeline.targets.plain_answer`).
 Each call of a socket that may wait lets another thread have the interpreter, and waits to get it
 back; so there are as few as can be. Knows nothing of notifications. Used by
 `pipeline.targets.http` alone, from many threads.
@@ -25,16 +25,15 @@ import socket
 import ssl
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from math import inf
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from pipeline.outbound import AllowList
 from pipeline.targets.dial import dialled
 from pipeline.targets.line import Incoming, Line, SecuredLine
-from pipeline.targets.plain_head import PlainlyRead
+from pipeline.targets.plain_answer import Reply, plain_answer
 from pipeline.targets.route import Route
 
 _ROUTES_REMEMBERED = 256
@@ -42,8 +41,7 @@ _KEPT_AT_MOST = 256
 """Connections to all receivers together: a quarter of the files that a process may often open."""
 
 _SWITCHED, _FIRST_FINAL = 101, 200
-
-Said = TypeVar("Said")
+_READ_AT_ONCE = 16 * 1024
 
 
 class NotTaken(Exception):
@@ -54,7 +52,8 @@ class Connections:
     """Sends requests over connections that it keeps. Safe to use from many threads.
 
     Guarded routes lead to public addresses and to those that are `allowed`. Of each route at most
-    `per_route` connections are kept, and of all together a bounded number.
+    `per_route` connections are kept, and of all together a bounded number. Of a body no more than
+    `most` bytes are read.
     """
 
     def __init__(
@@ -63,22 +62,16 @@ class Connections:
         per_route: int,
         connect_seconds: float,
         read_seconds: float,
+        most: int,
     ) -> None:
-        self._allowed, self._per_route = allowed, per_route
+        self._allowed, self._per_route, self._most = allowed, per_route, most
         self._connect_seconds, self._read_seconds = connect_seconds, read_seconds
         self._kept: OrderedDict[Route, list[_Connection]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
 
-    def send(
-        self,
-        route: Route,
-        request: bytes,
-        read: Callable[[HTTPResponse], Said],
-        by: float = inf,
-    ) -> Said:
-        """What `read` makes of the answer to the request. No phase lasts beyond `by`, a time of
-        `time.monotonic`.
+    def send(self, route: Route, request: bytes, by: float = inf) -> Reply:
+        """The answer to the request. No phase lasts beyond `by`, a time of `time.monotonic`.
 
         A kept connection's time counts as time of connecting: a second try makes an attempt no
         longer than `DeliverySettings.longest_attempt_seconds`.
@@ -86,13 +79,13 @@ class Connections:
         connect_by = min(monotonic() + self._connect_seconds, by)
         if kept := self._take(route):
             try:
-                return self._over(kept, route, request, read, by)
+                return self._over(kept, route, request, by)
             except ConnectionError:
                 if monotonic() >= connect_by:
                     raise
         shake_hands = _within(self._connect_seconds, by)
         new = _Connection(dialled(route, self._allowed, connect_by, shake_hands))
-        return self._over(new, route, request, read, by)
+        return self._over(new, route, request, by)
 
     def close(self) -> None:
         """Close all connections that are not in use."""
@@ -103,27 +96,18 @@ class Connections:
         for connection in kept:
             connection.close()
 
-    def _over(
-        self,
-        connection: _Connection,
-        route: Route,
-        request: bytes,
-        read: Callable[[HTTPResponse], Said],
-        by: float,
-    ) -> Said:
+    def _over(self, connection: _Connection, route: Route, request: bytes, by: float) -> Reply:
         reusable = False
         try:
             connection.send(request, _within(self._connect_seconds, by))
-            answer = connection.answer(_within(self._read_seconds, by))
-            said = read(answer)
-            reusable = connection.can_be_kept(answer)
-            answer.close()
+            reply = connection.answer(_within(self._read_seconds, by), self._most)
+            reusable = not reply.closes
         finally:
             if reusable:
                 self._keep(route, connection)
             else:
                 connection.close()
-        return said
+        return reply
 
     def _take(self, route: Route) -> _Connection | None:
         while True:
@@ -174,20 +158,30 @@ class _Connection:
         except TimeoutError as error:
             raise NotTaken from error
 
-    def answer(self, seconds: float) -> HTTPResponse:
-        """The answer, its head read. Neither head nor body can take longer than that.
+    def answer(self, seconds: float, most: int) -> Reply:
+        """The answer, with so many bytes of its body at most. Neither head nor body can take
+        longer than that. It `closes` where another may not follow it on this connection."""
+        end = monotonic() + seconds
+        begun = self._line.read(_READ_AT_ONCE, end)
+        reply = plain_answer(begun)
+        if reply is None:
+            return self._any_answer(Incoming(self._line, end, begun), most)
+        return reply if not self._line.is_unpacked else reply._replace(closes=True)
 
-        What a server says before it, such as 103 Early Hints, is passed over.
-        """
-        incoming: Any = Incoming(self._line, monotonic() + seconds)
-        self._incoming = incoming
-        while True:
-            answer = PlainlyRead(incoming, method="POST")
+    def _any_answer(self, incoming: Any, most: int) -> Reply:
+        """What a server says before its answer, such as 103 Early Hints, is passed over."""
+        answer = HTTPResponse(incoming, method="POST")
+        answer.begin()
+        while answer.status < _FIRST_FINAL and answer.status != _SWITCHED:
+            answer = HTTPResponse(incoming, method="POST")
             answer.begin()
-            if answer.status >= _FIRST_FINAL or answer.status == _SWITCHED:
-                return answer
+        body = _body(answer, most)
+        headers = [(name.lower(), value) for name, value in answer.headers.items()]
+        reply = Reply(answer.status, headers, body, not self._may_be_followed(answer, incoming))
+        answer.close()
+        return reply
 
-    def can_be_kept(self, answer: HTTPResponse) -> bool:
+    def _may_be_followed(self, answer: HTTPResponse, incoming: Incoming) -> bool:
         """Whether the answer has ended as it said it would, beyond doubt, and nothing speaks
         against another. The next answer must not be read out of the rest of this one."""
         ended = answer.isclosed() if answer.chunked else answer.length == 0
@@ -196,10 +190,26 @@ class _Connection:
         doubtful = (
             len(lengths) + len(codings) > 1 or answer.status == _SWITCHED or answer.will_close
         )
-        return ended and not (doubtful or self._incoming.excess or self._line.is_unpacked)
+        return ended and not (doubtful or incoming.excess or self._line.is_unpacked)
 
     def close(self) -> None:
         self._line.close()
+
+
+def _body(answer: HTTPResponse, most: int) -> bytes:
+    """What was read of the body.
+
+    The status is known by now and is what counts, so a body that breaks off or does not end in
+    time is cut, and its connection not used again.
+    """
+    parts, count = [], 0
+    try:
+        while count < most and (part := answer.read1(most - count)):
+            count += len(part)
+            parts.append(part)
+    except (HTTPException, OSError):
+        answer.will_close = True
+    return b"".join(parts)
 
 
 def _within(seconds: float, by: float) -> float:

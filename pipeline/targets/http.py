@@ -74,7 +74,7 @@ class HttpSender:
         self._tls = TlsContexts(settings)
         self._timeouts = settings.connect_timeout_seconds, settings.read_timeout_seconds
         self._connections = Connections(
-            self._allowed, settings.per_target_concurrency, *self._timeouts
+            self._allowed, settings.per_target_concurrency, *self._timeouts, most=READ_BYTES
         )
 
     def send(
@@ -145,21 +145,21 @@ class HttpSender:
             return Refused(reason, asked=False)
         end = by if way.timeout_seconds == inf else min(by, monotonic() + way.timeout_seconds)
         try:
-            answer, body = self._connections.send(route, written, _read, end)
+            reply = self._connections.send(route, written, end)
         except (OSError, http.client.HTTPException, NotConnected, NotTaken) as error:
             times = (_in_time(min(time, way.timeout_seconds), by) for time in self._timeouts)
             return outcome_of(error, Tried(there.who, route, *times))
-        if route.proxy and answer.status == _PROXY_WANTS_LOGIN:
-            return Failed(f"the proxy {route.proxy.who} wants other credentials", answer.status)
-        lower = {name.lower(): value for name, value in answer.headers.items()}
-        if _COOKIE in lower:
-            lower[_COOKIE] = "\n".join(answer.headers.get_all(_COOKIE, []))
-        plain = lower.get("content-encoding", "identity").strip().lower() in ("", "identity")
-        kept = ""
+        if route.proxy and reply.status == _PROXY_WANTS_LOGIN:
+            return Failed(f"the proxy {route.proxy.who} wants other credentials", reply.status)
+        headers, body = dict(reply.headers), reply.body
+        if _COOKIE in headers:
+            headers[_COOKIE] = "\n".join(v for name, v in reply.headers if name == _COOKIE)
+        coding = headers.get("content-encoding", "identity").strip().lower()
+        plain, kept = coding in ("", "identity"), ""
         if body:
             own = (*spellings(request.secrets), *(route.proxy.secrets if route.proxy else ()))
             kept = _kept(body, plain, (*there.secrets, *way.secrets, *own))
-        return judge(Answer(request.url, answer.status, lower, kept, body if plain else b""))
+        return judge(Answer(request.url, reply.status, headers, kept, body if plain else b""))
 
 
 def _listed(setting: str, make: Callable[[], Made]) -> Made:
@@ -174,17 +174,13 @@ def _listed(setting: str, make: Callable[[], Made]) -> Made:
 def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The whole request, to be sent at once. Raises `ValueError` for a line break in a header, and
     for a letter beyond Latin-1."""
-    length = {"Content-Length": len(body)}
     start, own = there.start, there.headers
     if route.proxy and not there.secure:
         start = there.start_by_proxy
         if route.proxy.authorization:
             own = {**own, "Proxy-Authorization": route.proxy.authorization}
-    lines = [
-        f"{name}: {value}\r\n"
-        for some in (_HEADERS | dict(headers), length, own)
-        for name, value in some.items()
-    ]
+    all_headers = {**_HEADERS, **headers, "Content-Length": len(body), **own}
+    lines = [f"{name}: {value}\r\n" for name, value in all_headers.items()]
     block = "".join(lines)
     if not block.count("\r") == block.count("\n") == len(lines):
         raise ValueError("a header with a line break in it")
@@ -192,22 +188,6 @@ def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, s
 
 
 # --- what came back ------------------------------------------------------------------------------
-
-
-def _read(answer: http.client.HTTPResponse) -> tuple[http.client.HTTPResponse, bytes]:
-    """The answer, and what was read of its body: at most 64 KiB.
-
-    The status is known by now and is what counts, so a body that breaks off or does not end in
-    time is cut, and its connection not used again.
-    """
-    parts, count = [], 0
-    try:
-        while count < READ_BYTES and (part := answer.read1(READ_BYTES - count)):
-            count += len(part)
-            parts.append(part)
-    except (http.client.HTTPException, OSError):
-        answer.will_close = True
-    return answer, b"".join(parts)
 
 
 def _kept(body: bytes, plain: bool, secrets: Iterable[str]) -> str:

@@ -10,11 +10,19 @@ import select
 import socket
 import ssl
 import struct
+import sys
 from contextlib import suppress
+from math import inf
 from time import monotonic
 from typing import Any
 
 _TIMEVAL = struct.Struct("@ll")
+_NOBODY_MINDS_SECONDS = 0.01
+
+# Linux's `struct tcp_info`: the state of the connection, and how many bytes have come in on it,
+# among which the end counts as one.
+_TCP_INFO = getattr(socket, "TCP_INFO", None) if sys.platform == "linux" else None
+_ESTABLISHED, _RECEIVED_AT, _RECEIVED = 1, 128, struct.Struct("@Q")
 
 
 class Line:
@@ -27,11 +35,14 @@ class Line:
         self._sock = sock
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
+        self._read_bytes = 0
+        self._timeouts = {socket.SO_SNDTIMEO: inf, socket.SO_RCVTIMEO: inf}
         sock.settimeout(None)
 
     @property
     def is_quiet(self) -> bool:
-        return not self._poll.poll(0)
+        """Whether nothing has come that was not read: neither bytes nor the end."""
+        return self._has_all() or not self._poll.poll(0)
 
     @property
     def is_unpacked(self) -> bool:
@@ -41,28 +52,57 @@ class Line:
     def send(self, part: memoryview, end: float) -> int:
         """How much of it was sent."""
         try:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _time_until(end))
+            self._allow(socket.SO_SNDTIMEO, until(end))
             return self._sock.send(part)
         except BlockingIOError as error:
             raise TimeoutError("it was not taken in time") from error
 
-    def read_into(self, buffer: Any, end: float) -> int:
-        """How much was read; nothing when the other side has ended."""
+    def read(self, most: int, end: float) -> bytes:
+        """What came next; nothing when the other side has ended."""
         try:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _time_until(end))
-            return self._sock.recv_into(buffer)
+            self._allow(socket.SO_RCVTIMEO, until(end))
+            part = self._sock.recv(most)
         except BlockingIOError as error:
             raise TimeoutError("nothing came in time") from error
+        self._read_bytes += len(part)
+        return part
 
     def close(self) -> None:
         with suppress(OSError):
             self._sock.close()
+
+    def _has_all(self) -> bool:
+        """Whether the kernel knows of nothing that was not read. It may not say, or not count:
+        then nothing is known.
+
+        Unlike `poll` it is asked without letting another thread have the interpreter.
+        """
+        if _TCP_INFO is None:
+            return False
+        info = self._sock.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _RECEIVED_AT + _RECEIVED.size)
+        if len(info) < _RECEIVED_AT + _RECEIVED.size or info[0] != _ESTABLISHED:
+            return False
+        (received,) = _RECEIVED.unpack_from(info, _RECEIVED_AT)
+        return bool(received == self._read_bytes)
+
+    def _allow(self, what: int, seconds: float) -> None:
+        """Let calls wait that long, give or take what nobody minds."""
+        if abs(self._timeouts[what] - seconds) > _NOBODY_MINDS_SECONDS:
+            whole, part = divmod(seconds, 1)
+            # Not zero, which means for ever.
+            timeval = _TIMEVAL.pack(int(whole), int(part * 1_000_000) or 1)
+            self._sock.setsockopt(socket.SOL_SOCKET, what, timeval)
+            self._timeouts[what] = seconds
 
 
 class SecuredLine(Line):
     """One with TLS, which reads whole records and waits by itself."""
 
     _sock: ssl.SSLSocket
+
+    @property
+    def is_quiet(self) -> bool:
+        return not self._poll.poll(0)
 
     @property
     def is_unpacked(self) -> bool:
@@ -72,16 +112,17 @@ class SecuredLine(Line):
         self._sock.settimeout(until(end))
         return self._sock.send(part)
 
-    def read_into(self, buffer: Any, end: float) -> int:
+    def read(self, most: int, end: float) -> bytes:
         self._sock.settimeout(until(end))
-        return self._sock.recv_into(buffer)
+        return self._sock.recv(most)
 
 
 class Incoming(io.RawIOBase):
-    """What comes in on a line, until `end`. To `HTTPResponse` it stands for the socket."""
+    """What comes in on a line, until `end`, behind what has `begun` to come. To `HTTPResponse` it
+    stands for the socket."""
 
-    def __init__(self, line: Line, end: float) -> None:
-        self._line, self._end = line, end
+    def __init__(self, line: Line, end: float, begun: bytes = b"") -> None:
+        self._line, self._end, self._begun = line, end, begun
         self._buffered = _StaysOpen(self)
         self._ended = False
 
@@ -100,7 +141,11 @@ class Incoming(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if self._ended:
             return None
-        return self._line.read_into(buffer, self._end)
+        most = len(buffer)
+        part = self._begun[:most] or self._line.read(most, self._end)
+        self._begun = self._begun[most:]
+        buffer[: len(part)] = part
+        return len(part)
 
 
 class _StaysOpen(io.BufferedReader):
@@ -116,9 +161,3 @@ def until(end: float) -> float:
     if left <= 0:
         raise TimeoutError("it did not end in time")
     return left
-
-
-def _time_until(end: float) -> bytes:
-    """The time left as the kernel takes it, a `struct timeval`. Not zero, which means for ever."""
-    seconds, part = divmod(until(end), 1)
-    return _TIMEVAL.pack(int(seconds), int(part * 1_000_000) or 1)
