@@ -7,7 +7,8 @@ must be recorded as delivered in one attempt, and have come once. CPU is the not
 and system, over the same time.
 
 Beside it, in the same round, the bare sending of the same bodies by one thread: by `requests`, by
-urllib3's pool, by `http.client`, and over a raw socket. They record nothing.
+urllib3's pool, by `http.client`, and over a raw socket. They record nothing. The target of 4,000
+was set where `requests` made 2,350; held against it, it is one for faster and slower machines too.
 
 A second run gives every tenth delivery to a receiver that never answers (delivery 8): the rate of
 the others is held against the run without it, of the same round.
@@ -44,7 +45,7 @@ from pipeline.targets import aodh
 
 _HANGING_EVERY = 10
 _DEADLINE_SECONDS = 120
-_TARGET, _HANGING_TARGET = 4_000, 0.95
+_TARGET, _OF_REQUESTS, _HANGING_TARGET = 4_000, 4_000 / 2_350, 0.95
 _TRAITS = (
     "service",
     "project_id",
@@ -97,7 +98,11 @@ def _show(
 ) -> None:
     rows = [Row("notifying", f"bare sending: {name}", _figures(bare[name])) for name in bare]
     for kind, sent in alone.items():
-        rows.append(Row("notifying", f"notifier, {kind}", _figures(sent, _TARGET)))
+        of_requests = [
+            one.rate / other.rate for one, other in zip(sent, bare["requests"], strict=True)
+        ]
+        held = Figure("of requests", of_requests, _OF_REQUESTS)
+        rows.append(Row("notifying", f"notifier, {kind}", [*_figures(sent, _TARGET), held]))
         pairs = zip(beside[kind], sent, strict=True)
         kept = [with_it.rate / without.rate for with_it, without in pairs]
         of_alone = Figure("of the rate without", kept, _HANGING_TARGET)

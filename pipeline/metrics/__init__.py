@@ -85,6 +85,7 @@ class Metrics(Families, Observer):
         # What `labels` gives, kept: to look it up takes longer than to count.
         self._counters: dict[tuple[str, str, str], Counter] = {}
         self._histograms: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
+        self._attempts: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
 
     # --- told by the parts -------------------------------------------------------------------
 
@@ -145,8 +146,9 @@ class Metrics(Families, Observer):
     ) -> None:
         """Count an attempt; see `Observer`."""
         known = self._receiver.of(to)
-        self.attempts.labels(known, outcome).inc()
-        self.attempt_time.labels(known).observe(seconds)
+        attempts, attempt_time = self._of_attempts(known, outcome)
+        attempts.inc()
+        attempt_time.observe(seconds)
         if outcome == "delivered":
             self.delivery_delay.observe(max(since_fired, 0.0))
         if dead:
@@ -188,6 +190,13 @@ class Metrics(Families, Observer):
             families = self.batch_size, self.match_time, self.event_lag
             size, match, lag = (family.labels(listener) for family in families)
             known = self._histograms[listener] = (size, match, lag)
+        return known
+
+    def _of_attempts(self, receiver_: str, outcome: str) -> tuple[Counter, Histogram]:
+        known = self._attempts.get((receiver_, outcome))
+        if known is None:
+            made = self.attempts.labels(receiver_, outcome), self.attempt_time.labels(receiver_)
+            known = self._attempts[receiver_, outcome] = made
         return known
 
     def _count(self, listener: str, outcome: str, by_type: Mapping[str, int]) -> None:
