@@ -41,7 +41,7 @@ from pipeline.sending import Sender
 from pipeline.settings import LoadedSettings, Settings
 from pipeline.store.base import RejectedEvent
 from pipeline.store.sql import SqlStore
-from pipeline.store.sql.ids import new_id
+from pipeline.store.sql.ids import Ids
 from pipeline.supervisor import Supervisor, WorkerCommand
 from pipeline.telling import Telling, nobody
 from pipeline.templates import Templates
@@ -65,7 +65,7 @@ class Application:
     ) -> None:
         """`client` are settings `client.*` that go before those of file and environment."""
         self._config_path, self._environ, self._client = config_path, environ, client
-        self._log = structlog.get_logger()
+        self._log, self._ids = structlog.get_logger(), Ids()
         self._open = ExitStack()
         self.worker_number: int | None = None
         """Which of several workers this process is, where it is one; its log lines say so."""
@@ -101,7 +101,7 @@ class Application:
 
     def new_id(self) -> str:
         """A new unique id."""
-        return new_id()
+        return self._ids.new()
 
     def close(self) -> None:
         """Let go of files and connections."""

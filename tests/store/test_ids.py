@@ -9,14 +9,15 @@ import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
-from pipeline.store.sql.ids import new_id
+from pipeline.store.sql.ids import Ids
 
 MANY = 2_000
 
 
 def test_an_id_is_a_uuid_of_version_7_that_tells_the_time() -> None:
     before = time.time_ns() // 1_000_000
-    made = [uuid.UUID(new_id()) for _ in range(MANY)]
+    ids = Ids()
+    made = [uuid.UUID(ids.new()) for _ in range(MANY)]
     after = time.time_ns() // 1_000_000
 
     assert {(one.version, one.variant) for one in made} == {(7, uuid.RFC_4122)}
@@ -24,17 +25,17 @@ def test_an_id_is_a_uuid_of_version_7_that_tells_the_time() -> None:
 
 
 def test_an_id_is_spelled_as_uuids_are() -> None:
-    made = new_id()
+    made = Ids().new()
 
     assert made == str(uuid.UUID(made))
 
 
 def test_threads_get_no_id_twice() -> None:
-    start = threading.Barrier(8)
+    ids, start = Ids(), threading.Barrier(8)
 
     def take(_: int) -> list[str]:
         start.wait()
-        return [new_id() for _ in range(MANY)]
+        return [ids.new() for _ in range(MANY)]
 
     with ThreadPoolExecutor(8) as threads:
         made = [one for some in threads.map(take, range(8)) for one in some]
@@ -53,10 +54,11 @@ def test_a_forked_process_gets_others_than_its_parent() -> None:
 
 FORK = """
 import os, sys
-from pipeline.store.sql.ids import new_id
-new_id()  # so that there is chance left over
+from pipeline.store.sql.ids import Ids
+ids = Ids()
+ids.new()  # so that there is chance left over
 child = os.fork()
-sys.stdout.write("".join(f"{new_id()}\\n" for _ in range(50)))
+sys.stdout.write("".join(f"{ids.new()}\\n" for _ in range(50)))
 sys.stdout.flush()
 if child:
     os.waitpid(child, 0)

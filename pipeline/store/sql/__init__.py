@@ -21,7 +21,7 @@ from pipeline.store.sql.arrivals import SqlArrivals
 from pipeline.store.sql.changes import SqlChanges
 from pipeline.store.sql.clock import SqlClock
 from pipeline.store.sql.deliveries import SqlDeliveries
-from pipeline.store.sql.ids import new_id
+from pipeline.store.sql.ids import Ids
 from pipeline.store.sql.intake import SqlIntake
 from pipeline.store.sql.leftovers import SqlRejectedEvents
 from pipeline.store.sql.outbox import SqlOutbox
@@ -79,7 +79,7 @@ class SqlStore(
         settings: DatabaseSettings,
         *,
         clock: Callable[[], datetime] = _now,
-        new_id: Callable[[], str] = new_id,
+        new_id: Callable[[], str] | None = None,
         told: Sequence[str] = (),
         sealer: Sealer | None = None,
         plan: Plan | None = None,
@@ -99,7 +99,7 @@ class SqlStore(
         except BaseException:
             database.close()
             raise
-        return cls(database, clock, new_id, told, sealer, plan)
+        return cls(database, clock, new_id or Ids().new, told, sealer, plan)
 
     @property
     def name(self) -> str:

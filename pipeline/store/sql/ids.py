@@ -17,26 +17,30 @@ _CHANCE_BYTES = 10
 _AT_ONCE = 256
 _VARIANTS = "89ab"
 
-_chances: list[str] = []
-"""Each is used once: `pop` is one step, whatever other threads do."""
 
+class Ids:
+    """A source of ids. Safe to use from many threads, and in a process that was forked."""
 
-def new_id() -> str:
-    """A new UUID, as text. From any thread."""
-    try:
-        chance = _chances.pop()
-    except IndexError:
-        _fetch()
-        return new_id()
-    variant = _VARIANTS[int(chance[3], 16) & 3]
-    now = f"{time.time_ns() // 1_000_000:012x}"
-    return f"{now[:8]}-{now[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
+    def __init__(self) -> None:
+        self._chances: list[str] = []
+        self._process = os.getpid()
 
+    def new(self) -> str:
+        """A new UUID, as text."""
+        try:
+            # One step, whatever other threads do: none is taken twice.
+            chance = self._chances.pop()
+        except IndexError:
+            self._fetch()
+            return self.new()
+        if self._process != os.getpid():  # the parent has it too
+            self._process, self._chances = os.getpid(), []
+            return self.new()
+        variant = _VARIANTS[int(chance[3], 16) & 3]
+        now = f"{time.time_ns() // 1_000_000:012x}"
+        return f"{now[:8]}-{now[8:]}-7{chance[:3]}-{variant}{chance[4:7]}-{chance[7:19]}"
 
-def _fetch() -> None:
-    fetched, length = os.urandom(_AT_ONCE * _CHANCE_BYTES).hex(), 2 * _CHANCE_BYTES
-    _chances.extend(fetched[at : at + length] for at in range(0, len(fetched), length))
-
-
-# What a process and its child both had would be used twice.
-os.register_at_fork(after_in_child=_chances.clear)
+    def _fetch(self) -> None:
+        fetched, length = os.urandom(_AT_ONCE * _CHANCE_BYTES).hex(), 2 * _CHANCE_BYTES
+        some = range(0, len(fetched), length)
+        self._chances.extend(fetched[at : at + length] for at in some)
