@@ -94,8 +94,8 @@ class Shape:
 class Plan:
     """How a query with these fields, operators and types becomes a row of its shape.
 
-    `steps` are, in the shape's order, each constant's place in the query, its type, and whether
-    that means a text, and whether its values come again and again.
+    `steps` are, in the shape's order, each constant's place in the query, its type, whether that
+    means a text, whether its values come again and again, and what makes a constant of a text.
     """
 
     __slots__ = ("_known", "shape", "steps")
@@ -105,7 +105,8 @@ class Plan:
     ) -> None:
         self.shape = shape
         self.steps = [
-            (place, type, TYPES[type].kind is TEXT, type == "integer") for place, type in steps
+            (place, type, TYPES[type].kind is TEXT, type == "integer", TYPES[type].constant)
+            for place, type in steps
         ]
         self._known = known
 
@@ -114,7 +115,7 @@ class Plan:
     ) -> Row:
         """An alarm's row. Raises `InvalidValue` for a value that does not convert."""
         made: list[Any] = [alarm_id, self.shape.number, project, event_type]
-        for place, type, is_text, is_integer in self.steps:
+        for place, type, is_text, is_integer, made_of in self.steps:
             value = query[place].value
             if value.__class__ is not str:
                 made.append(constant(value, type))
@@ -125,7 +126,10 @@ class Plan:
                 known = self._known.get(value)
                 made.append(self._learn(value) if known is None else known)
             else:
-                made.append(constant(value, type))
+                try:
+                    made.append(made_of(value))
+                except (ValueError, OverflowError):
+                    made.append(constant(value, type))  # raises, in Aodh's words
         return tuple(made)
 
     def _learn(self, value: str) -> ConditionValue:
