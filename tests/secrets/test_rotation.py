@@ -14,6 +14,7 @@ from pipeline.dispatch import TargetEntry
 from pipeline.errors import InvalidValue
 from pipeline.secrets import KeyFile, KeyFileSealer, report
 from pipeline.secrets.rotation import drop_old, prepare, rotate
+from pipeline.store.access import Action, Change
 from pipeline.store.routing import Create, Update
 from pipeline.store.settings import DatabaseSettings
 from pipeline.store.sql import SqlStore
@@ -69,6 +70,15 @@ def test_rotation_seals_everything_anew_and_old_keys_go_when_they_are_dropped(
     assert kept(store)
     with pytest.raises(InvalidValue, match="no key in"):
         sealer.open(before["phone"])
+
+
+def test_the_history_tells_that_secrets_were_sealed_anew(
+    store: SqlStore, sealer: KeyFileSealer
+) -> None:
+    rotate(sealer, store)
+    (told,) = store.changes(kind="secrets")
+
+    assert told.change == Change("secrets", "all", Action.UPDATE, {"count": (None, 2)})
 
 
 def test_rotation_that_was_killed_before_it_sealed_loses_nothing(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from sqlalchemy import select, update
 
+from pipeline.access import LOCAL
 from pipeline.errors import InvalidValue
 from pipeline.secrets.rotation import Resealed
 from pipeline.store import schema
+from pipeline.store.access import Action
+from pipeline.store.sql.changes import record_several
 from pipeline.store.sql.part import Part
 from pipeline.store.sql.revisions import Revision, next_revision
 
@@ -23,7 +26,8 @@ class SqlSealing(Part):
             return {row.name: row.secrets for row in connection.execute(wanted)}
 
     def reseal(self) -> Resealed:
-        """Seal all secrets anew, in one transaction; what cannot be opened stays as it is.
+        """Seal all secrets anew, in one transaction; what cannot be opened stays as it is. The
+        history tells of it.
 
         It takes the next revision first, as every change of an entry does: none is sealed with
         an old key meanwhile, and whoever could not open one before tries again.
@@ -43,4 +47,6 @@ class SqlSealing(Part):
                 anew = self._sealer.seal(text, sealed)
                 change = update(schema.routing_entry).where(_entry.name == row.name)
                 connection.execute(change.values(secrets=anew))
-        return Resealed(len(rows) - len(unreadable), tuple(unreadable))
+            count, at = len(rows) - len(unreadable), self._clock()
+            record_several(connection, Action.UPDATE, "secrets", None, count, LOCAL, at)
+        return Resealed(count, tuple(unreadable))
