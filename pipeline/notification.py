@@ -36,7 +36,7 @@ class AlarmTransition:
     @property
     def kind(self) -> str:
         """`alarm-transition`, or `alarm-repeat` where the state stays."""
-        return ALARM_REPEAT if self.previous is self.current else ALARM_TRANSITION
+        return alarm_kind(self.previous, self.current)
 
     @property
     def fields(self) -> Mapping[str, Any]:
@@ -53,6 +53,11 @@ class AlarmTransition:
             "generated": event.get("generated", ""),
             "traits": {name: value for name, _, value in event.get("traits", ())},
         }
+
+
+def alarm_kind(previous: str, current: str) -> str:
+    """The kind of what is told of an alarm that went from one state to another, or to the same."""
+    return ALARM_REPEAT if previous == current else ALARM_TRANSITION
 
 
 @dataclass(frozen=True, slots=True)

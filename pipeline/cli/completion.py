@@ -12,7 +12,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
-from pipeline.desk import Desk
+from pipeline.desk import Desk, Document
 from pipeline.desk.kept import DeliveryFilter
 from pipeline.errors import TocsinError
 from pipeline.store.archive import EventFilter
@@ -70,14 +70,19 @@ def alarms(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
 def deliveries(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest deliveries."""
     found = desk.deliveries.search(DeliveryFilter(), _LOOKED_AT).items
-    return [(one["delivery_id"], f"{one['state']} {one['alarm_name']}") for one in found]
+    return [(one["delivery_id"], f"{one['state']} {_about(one)}") for one in found]
 
 
 @_completing
 def dead_letters(desk: Desk, incomplete: str) -> Iterable[tuple[str, str]]:
     """The newest dead letters."""
     found = desk.dead_letters.search(DeliveryFilter(), _LOOKED_AT).items
-    return [(one["delivery_id"], one["alarm_name"]) for one in found]
+    return [(one["delivery_id"], _about(one)) for one in found]
+
+
+def _about(delivery: Document) -> str:
+    """The alarm that it tells of; of what is no alarm, its kind."""
+    return str(delivery["alarm_name"] or delivery["kind"])
 
 
 @_completing

@@ -134,6 +134,7 @@ def delivery_document(record: DeliveryRecord) -> Document:
         "delivery_id": record.delivery_id,
         "state": record.state,
         "attempt_count": record.attempts,
+        "kind": record.kind,
         "alarm_id": record.alarm_id,
         "alarm_name": record.alarm_name,
         "notification_id": record.notification_id,
@@ -157,7 +158,6 @@ def whole_document(
     return {
         **delivery_document(record),
         "disabled": delivery.disabled,
-        "kind": told.kind,
         "severity": told.severity,
         **_subject(told),
         "progress": dict(delivery.progress or {}),

@@ -162,6 +162,7 @@ class DeliveryRecord:
     due_at: datetime | None
     finished_at: datetime | None
     last_error: str
+    kind: str
     digest_id: str = ""
     fallback_for: str = ""
 

@@ -10,7 +10,16 @@ import pytest
 
 from pipeline.cli.dead_letters import dead_letter
 from pipeline.cli.deliveries import delivery
-from pipeline.notification import Attempt, Delivered, Failed, InProgress, Outcome, Refused
+from pipeline.notification import (
+    Attempt,
+    Delivered,
+    Failed,
+    InProgress,
+    Notification,
+    Occurrence,
+    Outcome,
+    Refused,
+)
 from pipeline.retry import DeadLetter, Done, LookAgainAt, RetryAt, Step
 from pipeline.store.sql import SqlStore
 
@@ -58,6 +67,7 @@ def test_deliveries_are_listed_with_secrets_masked(tocsin: Tocsin, store: SqlSto
         "delivery_id": ids(store)[HOOK],
         "state": "dead",
         "attempts": 2,
+        "kind": "alarm-transition",
         "alarm_name": "user deleted",
         "action": "https://user:***@receiver/hook?token=***",
         "created_at": "2026-01-02T12:00:00Z",
@@ -65,6 +75,15 @@ def test_deliveries_are_listed_with_secrets_masked(tocsin: Tocsin, store: SqlSto
         "last_error": "refused",
     }
     assert by_action[OTHER]["state"] == "pending"
+
+
+def test_what_is_told_of_no_alarm_is_listed_by_its_kind(tocsin: Tocsin, store: SqlStore) -> None:
+    down = Notification("n-1", "error", NOON, Occurrence("node-down", {"node": "pve1"}))
+    with store.begin() as transaction:
+        transaction.save_notification(down, ["https://third/hook"])
+    listed = json.loads(tocsin("delivery", "list", "--action", "https://third/hook", "-f", "json"))
+
+    assert [(one["kind"], one["alarm_name"]) for one in listed] == [("node-down", "")]
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ class DeliveryOut(Schema):
     delivery_id = text("Its id: the `webhook-id` of every attempt.")
     state = text("digested: told in a digest, among others.", validate=validate.OneOf(STATES))
     attempt_count = number("How many attempts were made.")
+    kind = text("What sort of thing is told: `alarm-transition`, `digest`, …")
     alarm_id = text("The alarm that is told of; empty where none is.")
     alarm_name = text("Its name when it fired.")
     notification_id = text("What is told: the same for all actions of one notification.")
@@ -79,7 +80,6 @@ class WholeDeliveryOut(DeliveryOut):
     """A delivery with what it tells and all its attempts."""
 
     disabled = text("Why its action takes nothing any more; empty while it does.")
-    kind = text("What sort of thing is told: `alarm-transition`, `digest`, …")
     severity = text("How severe it is.")
     previous = text("The alarm's state before; null where none is told of.", allow_none=True)
     current = text("The alarm's state; null where none is told of.", allow_none=True)

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, exists, or_, sel
 from pipeline.access import LOCAL, Caller
 from pipeline.dispatch import named
 from pipeline.errors import InvalidValue, NotFound
-from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery, Notification
+from pipeline.notification import OUTCOME_NAMES, Attempt, Delivery, Notification, alarm_kind
 from pipeline.store import schema
 from pipeline.store.access import Action
 from pipeline.store.base import DeliveryRecord
@@ -263,6 +263,7 @@ def _record(row: Any) -> DeliveryRecord:
         due_at=row.due_at,
         finished_at=row.finished_at,
         last_error=row.last_error,
+        kind=row.kind or alarm_kind(row.previous, row.current),
         digest_id=row.digest_id or "",
         fallback_for=row.fallback_for or "",
     )
