@@ -3,26 +3,37 @@
 The handshake is made by the thread that will read the request, so that nobody who is slow at it
 keeps others from being taken. A request with two lengths, or a length that is none, is refused,
 as is one that shows twice who asks: a proxy before it may have read it otherwise (RFC 9112, 6.3).
-No line is read without a bound.
+No line is read without a bound. What is refused here is answered as the application answers, by a
+problem document.
 """
 
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import socket
 import ssl
+import uuid
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from cheroot.errors import MaxSizeExceeded
 from cheroot.makefile import StreamReader, StreamWriter
 from cheroot.server import HeaderReader, HTTPConnection, HTTPRequest
 
+from pipeline.api.problems import CONTENT_TYPE, Problem
+
 _LONGEST_LINE = 64 * 1024
 _ONCE = frozenset({b"Authorization", b"Content-Length", b"Host", b"X-Auth-Token"})
 _LENGTH = re.compile(rb"[0-9]{1,15}")
+_MENDS = {
+    HTTPStatus.REQUEST_URI_TOO_LONG: "Shorten it: api.max_header_bytes is the most.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less: api.max_header_bytes is the most of a head,"
+    " api.max_body_bytes of a body.",
+}
 _PLAIN_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
     b"This port speaks TLS only: ask https://.\n"
@@ -64,6 +75,24 @@ class Request(HTTPRequest):
             self.simple_response("400 Bad Request", "The length of the body is not plain.")
             return False
         return True
+
+    def simple_response(self, status: str, msg: str = "") -> None:
+        """Refuse the request, with nothing to follow it on this connection.
+
+        cheroot calls it for whatever does not get as far as the application.
+        """
+        self.close_connection = True
+        found = HTTPStatus(int(str(status)[:3]))
+        detail = " ".join(filter(None, (msg or f"{found.phrase}.", _MENDS.get(found))))
+        request_id = f"req-{uuid.uuid4()}"
+        body = json.dumps(Problem(found, detail).document(request_id)).encode()
+        head = (
+            f"HTTP/1.1 {found.value} {found.phrase}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\nX-Openstack-Request-Id: {request_id}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        with suppress(OSError):  # whoever asked may be gone
+            self.conn.wfile.write(head.encode("ascii") + body)
 
 
 class Connection(HTTPConnection):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -88,6 +89,28 @@ def test_what_stands_before_the_body_is_bounded(server: Served) -> None:
     assert status(server.speak(get(X_Large="x" * 3_000))) == 413
     many = {f"X_{number}": "x" * 30 for number in range(100)}
     assert status(server.speak(get(**many))) == 413
+
+
+@pytest.mark.parametrize(
+    ("request_", "code", "mend"),
+    [
+        (get("/v1/alarms?query=" + "x" * 3_000), 414, "api.max_header_bytes"),
+        (get(X_Large="x" * 3_000), 413, "api.max_header_bytes"),
+        (POST + b"Content-Length: 99999999999\r\n\r\n", 413, "api.max_body_bytes"),
+        (POST + b"Content-Length: -1\r\n\r\n", 400, "length"),
+        (b"GET /v1/alarms\r\n\r\n", 400, "Request-Line"),
+    ],
+)
+def test_what_the_server_refuses_is_a_problem_document_too(
+    server: Served, request_: bytes, code: int, mend: str
+) -> None:
+    head, _, body = server.speak(request_).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+
+    assert status(head) == problem["status"] == code
+    assert b"Content-Type: application/problem+json\r\n" in head
+    assert mend in problem["detail"]
+    assert problem["request_id"].encode() in head
 
 
 def test_who_asks_is_shown_once(server: Served) -> None:
