@@ -6,7 +6,8 @@ of a kind the smaller never has the greater key, so a range of keys holds whatev
 can find, and perhaps a little more: long texts are cut, large integers become floats. Who reads
 by keys looks at the event itself before believing it.
 
-Pure. The keys are stored: what they look like may never change. Used by `store.sql.archive`.
+Pure. The keys are stored: what they look like may never change. Used by `store.sql.archive`
+and `archive_places`.
 """
 
 from __future__ import annotations

@@ -14,8 +14,7 @@ from pipeline.alarms.conditions import glob
 from pipeline.errors import Ambiguous, InvalidValue, NotFound
 from pipeline.event import Event
 from pipeline.store.archive import EventFilter, TraitFilter, matches
-from pipeline.store.sql import SqlStore
-from pipeline.store.sql import archive as archive_module
+from pipeline.store.sql import SqlStore, archive, archive_places
 
 from builders import NOON, an_alarm, an_event
 from store.storing import Clock, fire
@@ -134,9 +133,9 @@ def test_conditions_are_met_together(store: SqlStore, monkeypatch: pytest.Monkey
     wanted = (TraitFilter("host", "ne", "c"), TraitFilter("n", "ge", "3"))
 
     for few, page in ((1_000, 100), (1, 100), (1, 2)):
-        monkeypatch.setattr(archive_module, "_FEW", few)
-        monkeypatch.setattr(archive_module, "_SMALLEST_PAGE", page)
-        monkeypatch.setattr(archive_module, "_LARGEST_PAGE", page)
+        monkeypatch.setattr(archive_places, "_FEW", few)
+        monkeypatch.setattr(archive, "_SMALLEST_PAGE", page)
+        monkeypatch.setattr(archive, "_LARGEST_PAGE", page)
         both = list(store.events(EventFilter("identity.*", traits=wanted), limit=5))
         assert {(e.values["host"], e.values["n"]) for e in both} == {
             ("a", 3), ("a", 4), ("b", 3), ("b", 4)
@@ -257,8 +256,9 @@ def test_a_search_finds_what_a_plain_reading_finds(
 
     with pytest.MonkeyPatch.context() as patch:
         if size.draw(st.booleans(), label="as if it were a large archive"):
-            for name, small in (("_FEW", 1), ("_SMALLEST_PAGE", 2), ("_LARGEST_PAGE", 3)):
-                patch.setattr(archive_module, name, small)
+            patch.setattr(archive_places, "_FEW", 1)
+            patch.setattr(archive, "_SMALLEST_PAGE", 2)
+            patch.setattr(archive, "_LARGEST_PAGE", 3)
         agree(store, kept, filters, size)
 
 
@@ -283,7 +283,7 @@ def test_all_come_in_order_a_page_at_a_time(
     ]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(archive_module, "_LARGEST_PAGE", page)
+        patch.setattr(archive, "_LARGEST_PAGE", page)
         found = list(store.events_in_order(wanted, globs))
 
     assert sorted(e.message_id for e in found) == sorted(e.message_id for e in expected)
@@ -308,7 +308,7 @@ def agree(store: SqlStore, kept: list[Event], filters: Sequence[EventFilter], si
 
 def empty(store: SqlStore) -> None:
     with store._database.write() as connection:
-        for table in (archive_module.schema.event, archive_module.schema.event_trait):
+        for table in (archive.schema.event, archive.schema.event_trait):
             connection.execute(table.delete())
 
 

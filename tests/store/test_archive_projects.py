@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from pipeline.errors import Ambiguous, InvalidValue, NotFound
 from pipeline.event import Event
 from pipeline.store.archive import EventFilter, TraitFilter, matches
-from pipeline.store.sql import SqlStore
-from pipeline.store.sql import archive as archive_module
+from pipeline.store.sql import SqlStore, archive, archive_places
 
 from builders import an_event
 
@@ -99,14 +98,16 @@ def test_the_indexes_agree_with_a_plain_reading(
     small: bool,
 ) -> None:
     with store._database.write() as connection:
-        for table in (archive_module.schema.event, archive_module.schema.event_trait):
+        for table in (archive.schema.event, archive.schema.event_trait):
             connection.execute(table.delete())
     events = [an_event(event_type=f"t.{at % 2}", **each) for at, each in enumerate(traits)]
     store.keep_events(events)
     wanted = EventFilter(traits=more, projects=projects)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("_FEW", "_SMALLEST_PAGE", "_LARGEST_PAGE") if small else ():
-            patch.setattr(archive_module, name, 2)
+        if small:
+            patch.setattr(archive_places, "_FEW", 2)
+            patch.setattr(archive, "_SMALLEST_PAGE", 2)
+            patch.setattr(archive, "_LARGEST_PAGE", 2)
         found = store.events(wanted, limit=1_000)
         pages: list[Event] = []
         while page := store.events(wanted, 2, pages[-1].message_id if pages else None):
