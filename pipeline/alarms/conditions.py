@@ -132,7 +132,7 @@ def _as_integer(value: Any) -> int:
 
 
 def _as_float(value: Any) -> float:
-    number = float(value if value.__class__ is str else _as_text(value))
+    number = float(_as_text(value))
     if number != number:
         raise ValueError("NaN compares with nothing")
     return number

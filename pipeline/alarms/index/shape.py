@@ -94,8 +94,8 @@ class Shape:
 class Plan:
     """How a query with these fields, operators and types becomes a row of its shape.
 
-    `steps` are, in the shape's order, each constant's place in the query, its type, whether that
-    means a text, whether its values come again and again, and what makes a constant of a text.
+    `steps` are, in the shape's order, each constant's place in the query, its type, and whether
+    that means a text, and whether its values come again and again.
     """
 
     __slots__ = ("_known", "shape", "steps")
@@ -105,8 +105,7 @@ class Plan:
     ) -> None:
         self.shape = shape
         self.steps = [
-            (place, type, TYPES[type].kind is TEXT, type == "integer", TYPES[type].constant)
-            for place, type in steps
+            (place, type, TYPES[type].kind is TEXT, type == "integer") for place, type in steps
         ]
         self._known = known
 
@@ -115,7 +114,7 @@ class Plan:
     ) -> Row:
         """An alarm's row. Raises `InvalidValue` for a value that does not convert."""
         made: list[Any] = [alarm_id, self.shape.number, project, event_type]
-        for place, type, is_text, is_integer, made_of in self.steps:
+        for place, type, is_text, is_integer in self.steps:
             value = query[place].value
             if value.__class__ is not str:
                 made.append(constant(value, type))
@@ -126,10 +125,7 @@ class Plan:
                 known = self._known.get(value)
                 made.append(self._learn(value) if known is None else known)
             else:
-                try:
-                    made.append(made_of(value))
-                except (ValueError, OverflowError):
-                    made.append(constant(value, type))  # raises, in Aodh's words
+                made.append(constant(value, type))
         return tuple(made)
 
     def _learn(self, value: str) -> ConditionValue:

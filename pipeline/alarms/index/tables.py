@@ -208,13 +208,8 @@ class ByShape:
 
     def add(self, row: Row, shapes: Shapes) -> None:
         number = row[SHAPE]
-        node = self._nodes.get(number)
-        if node is None or isinstance(node, (tuple, list)):
-            self._event_type = row[EVENT_TYPE]
-            self._nodes[number] = nodes.with_row(node, row, shapes[number])
-        else:
-            # The common case without a call more.
-            node.add(row)
+        self._event_type = row[EVENT_TYPE]
+        self._nodes[number] = nodes.with_row(self._nodes.get(number), row, shapes[number])
 
     def holds(self, row: Row, shapes: Shapes) -> bool:
         node = self._nodes.get(row[SHAPE])
