@@ -170,14 +170,14 @@ class _Connection:
 
     def _any_answer(self, incoming: Any, most: int) -> Reply:
         """What a server says before its answer, such as 103 Early Hints, is passed over."""
-        answer = HTTPResponse(incoming, method="POST")
-        answer.begin()
-        while answer.status < _FIRST_FINAL and answer.status != _SWITCHED:
+        status = 0
+        while status < _FIRST_FINAL and status != _SWITCHED:
             answer = HTTPResponse(incoming, method="POST")
             answer.begin()
+            status = answer.status
         body = _body(answer, most)
         headers = [(name.lower(), value) for name, value in answer.headers.items()]
-        reply = Reply(answer.status, headers, body, not self._may_be_followed(answer, incoming))
+        reply = Reply(status, headers, body, not self._may_be_followed(answer, incoming))
         answer.close()
         return reply
 

@@ -174,13 +174,17 @@ def _listed(setting: str, make: Callable[[], Made]) -> Made:
 def _written(there: Endpoint, route: Route, body: bytes, headers: Mapping[str, str]) -> bytes:
     """The whole request, to be sent at once. Raises `ValueError` for a line break in a header, and
     for a letter beyond Latin-1."""
+    length = {"Content-Length": len(body)}
     start, own = there.start, there.headers
     if route.proxy and not there.secure:
         start = there.start_by_proxy
         if route.proxy.authorization:
             own = {**own, "Proxy-Authorization": route.proxy.authorization}
-    all_headers = {**_HEADERS, **headers, "Content-Length": len(body), **own}
-    lines = [f"{name}: {value}\r\n" for name, value in all_headers.items()]
+    lines = [
+        f"{name}: {value}\r\n"
+        for some in ({**_HEADERS, **headers}, length, own)
+        for name, value in some.items()
+    ]
     block = "".join(lines)
     if not block.count("\r") == block.count("\n") == len(lines):
         raise ValueError("a header with a line break in it")

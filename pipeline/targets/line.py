@@ -101,10 +101,6 @@ class SecuredLine(Line):
     _sock: ssl.SSLSocket
 
     @property
-    def is_quiet(self) -> bool:
-        return not self._poll.poll(0)
-
-    @property
     def is_unpacked(self) -> bool:
         return self._sock.pending() > 0
 
@@ -115,6 +111,9 @@ class SecuredLine(Line):
     def read(self, most: int, end: float) -> bytes:
         self._sock.settimeout(until(end))
         return self._sock.recv(most)
+
+    def _has_all(self) -> bool:
+        return False  # the kernel counts what is encrypted
 
 
 class Incoming(io.RawIOBase):
