@@ -33,6 +33,8 @@ _MENDS = {
     HTTPStatus.REQUEST_URI_TOO_LONG: "Shorten it: api.max_header_bytes is the most.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Send less: api.max_header_bytes is the most of a head,"
     " api.max_body_bytes of a body.",
+    HTTPStatus.NOT_IMPLEMENTED: "Send the body as it is, or in chunks.",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "Ask by HTTP/1.1.",
 }
 _PLAIN_HTTP = (
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n"
@@ -71,13 +73,12 @@ class Request(HTTPRequest):
         if length is None:
             return True
         if self.chunked_read or not _LENGTH.fullmatch(length):
-            self.close_connection = True
             self.simple_response("400 Bad Request", "The length of the body is not plain.")
             return False
         return True
 
     def simple_response(self, status: str, msg: str = "") -> None:
-        """Refuse the request, with nothing to follow it on this connection.
+        """Refuse the request, with nothing to follow it on this connection; the log tells of it.
 
         cheroot calls it for whatever does not get as far as the application.
         """
@@ -90,6 +91,13 @@ class Request(HTTPRequest):
             f"HTTP/1.1 {found.value} {found.phrase}\r\nContent-Type: {CONTENT_TYPE}\r\n"
             f"Content-Length: {len(body)}\r\nX-Openstack-Request-Id: {request_id}\r\n"
             "Connection: close\r\n\r\n"
+        )
+        self.server.log.info(
+            "api.refused",
+            status=found.value,
+            reason=detail,
+            remote=self.conn.remote_addr,
+            request_id=request_id,
         )
         with suppress(OSError):  # whoever asked may be gone
             self.conn.wfile.write(head.encode("ascii") + body)

@@ -13,6 +13,8 @@ import trustme
 
 from pipeline.access.settings import ApiSettings, ClientSettings
 from pipeline.api import ApiServer
+from pipeline.api.docs.page import anchor
+from pipeline.api.v1.description import statuses
 from pipeline.errors import InvalidValue, StoreUnavailable
 from pipeline.remote import Connection
 from pipeline.store.sql import SqlStore
@@ -99,6 +101,8 @@ def test_what_stands_before_the_body_is_bounded(server: Served) -> None:
         (POST + b"Content-Length: 99999999999\r\n\r\n", 413, "api.max_body_bytes"),
         (POST + b"Content-Length: -1\r\n\r\n", 400, "length"),
         (b"GET /v1/alarms\r\n\r\n", 400, "Request-Line"),
+        (POST + b"Transfer-Encoding: gzip\r\n\r\n", 501, "in chunks"),
+        (b"GET /v1/alarms HTTP/2.0\r\nHost: x\r\n\r\n", 505, "HTTP/1.1"),
     ],
 )
 def test_what_the_server_refuses_is_a_problem_document_too(
@@ -111,6 +115,9 @@ def test_what_the_server_refuses_is_a_problem_document_too(
     assert b"Content-Type: application/problem+json\r\n" in head
     assert mend in problem["detail"]
     assert problem["request_id"].encode() in head
+    (told,) = server.told("api.refused")
+    assert (told["status"], told["request_id"]) == (code, problem["request_id"])
+    assert problem["type"] in {f"/docs#{anchor(each)}" for each in statuses()}
 
 
 def test_who_asks_is_shown_once(server: Served) -> None:

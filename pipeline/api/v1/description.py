@@ -92,18 +92,29 @@ _REASONS: Final[Mapping[HTTPStatus, str]] = {
     "is still used, a name that several have.",
     HTTPStatus.PRECONDITION_FAILED: "Somebody has changed it since: its digest is another. Read "
     "it again.",
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than `api.max_body_bytes`.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "The body is larger than `api.max_body_bytes`, or what "
+    "stands before it than `api.max_header_bytes`.",
+    HTTPStatus.REQUEST_URI_TOO_LONG: "Path and query are longer than `api.max_header_bytes`.",
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: "The body is no JSON: send `Content-Type: "
     "application/json`.",
     HTTPStatus.TOO_MANY_REQUESTS: "Too many requests came; the header Retry-After says when to go "
     "on.",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Tocsin failed; its log says why, beside the request's id.",
+    HTTPStatus.NOT_IMPLEMENTED: "The body comes in a coding that is not understood: send it as it "
+    "is, or in chunks.",
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED: "Only HTTP/1.0 and HTTP/1.1 are spoken here.",
     HTTPStatus.SERVICE_UNAVAILABLE: "The database cannot be asked now. Try again after the time "
     "in Retry-After.",
 }
 """What each status means, wherever it comes."""
 _RETRY_LATER: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_ALWAYS: Final = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.INTERNAL_SERVER_ERROR)
+_ALWAYS: Final = (
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.REQUEST_URI_TOO_LONG,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.NOT_IMPLEMENTED,
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED,
+)
 """Said of no operation by itself: no operation means to answer so."""
 
 
