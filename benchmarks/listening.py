@@ -8,8 +8,8 @@ shrink until it is empty, so that nobody pays for starting. At that moment the c
 and what comes back into the queue, unacknowledged, does not count as taken: nobody gains by having
 much sent ahead. CPU is the process's own, user and system, over the same time.
 
-A run is long enough that its ends do not count: the first commit takes 45 ms, for its connection
-and its statements are made in it, and 30,000 messages are taken within a second.
+A run lasts for seconds, so that its ends hardly count: the first commit, in which the connection
+to the database is made and the statements are compiled, takes 45 ms.
 
     bare pika consumer   acknowledges every hundredth for all before it, and nothing else
     raw socket           AMQP frames parsed, no more: how far the broker could go
